@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 if (existsSync('node_modules/.bin/tap')) {
-  const { status } = spawnSync('node_modules/.bin/tap', ['build'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const { status } = spawnSync('node_modules/.bin/tap', ['build'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   process.exitCode = status ?? 1
 }

@@ -1,0 +1,56 @@
+/** Time at the edge: everything that waits takes a Clock, so that a test can turn it by hand. */
+export interface Clock {
+  /** Milliseconds on a clock that never goes back. */
+  now(): number
+  /** Calls `fire` once, `ms` from now. */
+  after(ms: number, fire: () => void): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export class SystemClock implements Clock {
+  now(): number {
+    return performance.now()
+  }
+
+  after(ms: number, fire: () => void): Timer {
+    const handle = setTimeout(fire, ms)
+    return { cancel: () => clearTimeout(handle) }
+  }
+}
+
+/** A clock that moves only when told: timers fire in the order of their time, then of their making. */
+export class ManualClock implements Clock {
+  #now = 0
+  #timers: { at: number; fire: () => void }[] = []
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, fire: () => void): Timer {
+    const timer = { at: this.#now + ms, fire }
+    this.#timers.push(timer)
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((t) => t !== timer)
+      },
+    }
+  }
+
+  /** Moves on by `ms`, firing on the way what is due, timers set meanwhile included. */
+  advance(ms: number): void {
+    const until = this.#now + ms
+    for (;;) {
+      let next: { at: number; fire: () => void } | undefined
+      for (const t of this.#timers) if (t.at <= until && (!next || t.at < next.at)) next = t
+      if (!next) break
+      this.#timers = this.#timers.filter((t) => t !== next)
+      this.#now = Math.max(this.#now, next.at)
+      next.fire()
+    }
+    this.#now = until
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A queue of row numbers in which each row stands at most once: a row that changes ten times
+ * before its turn is worked on once. Ring of Int32 with a bit a row; grows, never shrinks.
+ */
+export class DirtyQueue {
+  #ring = new Int32Array(256)
+  #head = 0
+  #count = 0
+  #queued = new Uint8Array(256)
+
+  get size(): number {
+    return this.#count
+  }
+
+  add(row: number): void {
+    if (row >= this.#queued.length) this.#growBits(row)
+    if (this.#queued[row] === 1) return
+    this.#queued[row] = 1
+    if (this.#count === this.#ring.length) this.#growRing()
+    this.#ring[(this.#head + this.#count) & (this.#ring.length - 1)] = row
+    this.#count++
+  }
+
+  /** The row that waited longest, 0 (NONE) when there is none. */
+  take(): number {
+    if (this.#count === 0) return 0
+    const row = this.#ring[this.#head]!
+    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    this.#count--
+    this.#queued[row] = 0
+    return row
+  }
+
+  has(row: number): boolean {
+    return this.#queued[row] === 1
+  }
+
+  #growRing(): void {
+    const ring = new Int32Array(this.#ring.length * 2)
+    for (let k = 0; k < this.#count; k++) {
+      ring[k] = this.#ring[(this.#head + k) & (this.#ring.length - 1)]!
+    }
+    this.#ring = ring
+    this.#head = 0
+  }
+
+  #growBits(row: number): void {
+    let size = this.#queued.length
+    while (size <= row) size *= 2
+    const queued = new Uint8Array(size)
+    queued.set(this.#queued)
+    this.#queued = queued
+  }
+}
