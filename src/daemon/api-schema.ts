@@ -1,0 +1,222 @@
+/**
+ * The shapes of the HTTP API: what api-server.ts answers, what show.ts builds from the tables and
+ * what the CLI prints. The CLI imports the types only, so that it starts without zod.
+ */
+import { z } from 'zod'
+
+const count = z.int().nonnegative()
+const text = z.string()
+const maybeText = z.string().nullable()
+const maybeCount = z.int().nonnegative().nullable()
+
+export const FamilyName = z.enum(['ipv4-unicast', 'ipv6-unicast', 'vpnv4', 'vpnv6'])
+export type FamilyName = z.infer<typeof FamilyName>
+
+/** One path to a prefix; the first of a route's paths is the best one, if any is. */
+export const RoutePath = z.strictObject({
+  best: z.boolean(),
+  valid: z.boolean(),
+  /** Why the path is not valid, or the step of the decision process at which it lost. */
+  why: maybeText,
+  source: z.enum(['bgp', 'vpn', 'connected', 'static', 'local']),
+  neighbor: maybeText,
+  rd: maybeText,
+  nextHop: maybeText,
+  /** The SRv6 service SID the path forwards to, whole (transposed bits put back). */
+  sid: maybeText,
+  behavior: maybeText,
+  label: maybeCount,
+  asPath: text,
+  origin: z.enum(['igp', 'egp', 'incomplete']),
+  localPref: maybeCount,
+  med: maybeCount,
+  communities: z.array(text),
+  extCommunities: z.array(text),
+  largeCommunities: z.array(text),
+  ageSeconds: count,
+  /** Kept from a session that is gone (RFC 4724) until the neighbour is back or the time is up. */
+  stale: z.boolean(),
+})
+export type RoutePath = z.infer<typeof RoutePath>
+
+export const Installed = z.enum(['installed', 'pending', 'failed', 'none'])
+export type Installed = z.infer<typeof Installed>
+
+export const Route = z.strictObject({
+  /** null: the VPN table, where `rd` tells the routes apart. */
+  vrf: maybeText,
+  family: FamilyName,
+  rd: maybeText,
+  prefix: text,
+  installed: Installed,
+  /** What the kernel was given, or why it refused: `ENOBUFS: no buffer space available`. */
+  fibDetail: maybeText,
+  paths: z.array(RoutePath),
+})
+export type Route = z.infer<typeof Route>
+
+export const NeighborFamily = z.strictObject({
+  family: FamilyName,
+  received: count,
+  accepted: count,
+  rejected: count,
+  advertised: count,
+  endOfRib: z.boolean(),
+})
+export type NeighborFamily = z.infer<typeof NeighborFamily>
+
+export const Neighbor = z.strictObject({
+  address: text,
+  vrf: maybeText,
+  remoteAs: count,
+  localAs: count,
+  state: z.enum(['Idle', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established']),
+  description: maybeText,
+  /** Seconds since Established; null in any other state. */
+  uptimeSeconds: maybeCount,
+  routerId: maybeText,
+  families: z.array(NeighborFamily),
+  messagesIn: count,
+  messagesOut: count,
+  updatesIn: count,
+  updatesOut: count,
+  /** How often the session came up. */
+  established: count,
+  lastError: maybeText,
+  capabilities: z.array(text),
+  /** Seconds as negotiated, as configured while the session is down. */
+  holdTime: count,
+  gracefulRestart: maybeText,
+  treatAsWithdraw: count,
+  attributeDiscard: count,
+})
+export type Neighbor = z.infer<typeof Neighbor>
+
+export const InstallState = z.enum(['installed', 'failed', 'pending'])
+export type InstallState = z.infer<typeof InstallState>
+
+export const VrfSid = z.strictObject({
+  behavior: text,
+  sid: text,
+  state: InstallState,
+  why: maybeText,
+})
+export type VrfSid = z.infer<typeof VrfSid>
+
+export const VrfInterface = z.strictObject({
+  name: text,
+  up: z.boolean(),
+  enslaved: z.boolean(),
+  why: maybeText,
+})
+export type VrfInterface = z.infer<typeof VrfInterface>
+
+export const Vrf = z.strictObject({
+  name: text,
+  table: count,
+  device: text,
+  ifindex: count,
+  rd: text,
+  importTargets: z.array(text),
+  exportTargets: z.array(text),
+  sids: z.array(VrfSid),
+  interfaces: z.array(VrfInterface),
+  routes: z.strictObject({ ipv4: count, ipv6: count }),
+  neighbors: count,
+  problems: z.array(text),
+})
+export type Vrf = z.infer<typeof Vrf>
+
+export const Sid = z.strictObject({
+  sid: text,
+  locator: text,
+  behavior: text,
+  vrf: maybeText,
+  table: maybeCount,
+  device: maybeText,
+  state: InstallState,
+  why: maybeText,
+  /** Bits of block/node/function/argument: `32/16/16/0`. */
+  structure: text,
+})
+export type Sid = z.infer<typeof Sid>
+
+export const Status = z.strictObject({
+  version: text,
+  pid: count,
+  uptimeSeconds: count,
+  routerId: text,
+  as: count,
+  /** Between a restart and the neighbours' End-of-RIB (RFC 4724 §4.1): old routes still forward. */
+  restarting: z.boolean(),
+  problems: z.array(text),
+})
+export type Status = z.infer<typeof Status>
+
+/** At most this many routes in one answer unless `limit` says otherwise. */
+export const DEFAULT_ROUTE_LIMIT = 50_000
+export const MAX_ROUTE_LIMIT = 2_000_000
+
+/** The query string of GET /v1/routes. */
+export const RouteQueryString = z.strictObject({
+  vrf: z.string().min(1).max(64).optional(),
+  prefix: z.string().min(1).max(64).optional(),
+  family: FamilyName.optional(),
+  table: z.literal('vpn').optional(),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,6}$/, 'expected a number from 1 to 2000000')
+    .transform(Number)
+    .refine((n) => n <= MAX_ROUTE_LIMIT, 'expected a number from 1 to 2000000')
+    .optional(),
+})
+
+/** Every reply but an error is one of these. */
+export const RoutesReply = z.strictObject({ routes: z.array(Route), truncated: z.boolean() })
+export type RoutesReply = z.infer<typeof RoutesReply>
+export const NeighborsReply = z.strictObject({ neighbors: z.array(Neighbor) })
+export type NeighborsReply = z.infer<typeof NeighborsReply>
+export const VrfsReply = z.strictObject({ vrfs: z.array(Vrf) })
+export type VrfsReply = z.infer<typeof VrfsReply>
+export const SidsReply = z.strictObject({ sids: z.array(Sid) })
+export type SidsReply = z.infer<typeof SidsReply>
+export const HealthReply = z.strictObject({ ok: z.boolean(), problems: z.array(text) })
+export type HealthReply = z.infer<typeof HealthReply>
+/** Every answer with a status of 400 and above. */
+export const ErrorReply = z.strictObject({ error: text })
+export type ErrorReply = z.infer<typeof ErrorReply>
+
+/** What ShowSource.routes is asked for; a source may stop after `limit` routes. */
+export interface RouteQuery {
+  vrf?: string | undefined
+  /**
+   * A prefix matches itself exactly; an address (no slash) matches the longest prefix holding it
+   * in each table looked at.
+   */
+  prefix?: string | undefined
+  family?: FamilyName | undefined
+  /** The VPN table only. Without it, and without `vrf`: the VRFs' tables. */
+  vpn?: boolean | undefined
+  /** One more than the answer will carry, so that the server knows when it was cut. */
+  limit?: number | undefined
+}
+
+/** A question that cannot be answered as asked: becomes status 400 or 404 with its message. */
+export class ShowError extends Error {
+  override readonly name = 'ShowError'
+  readonly status: 400 | 404
+
+  constructor(message: string, status: 400 | 404 = 400) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** The daemon's tables as the API sees them. Implemented by daemon/show.ts, faked in tests. */
+export interface ShowSource {
+  routes(query: RouteQuery): Route[]
+  neighbors(): Neighbor[]
+  vrfs(): Vrf[]
+  sids(): Sid[]
+  status(): Status
+}

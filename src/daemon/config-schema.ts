@@ -1,0 +1,259 @@
+/**
+ * The shape of srv6d.yaml: every key, its type and its default, as zod schemas over kebab-case
+ * keys; and `Config`, what the rest of the daemon programs against. config-build.ts turns the one
+ * into the other, config-check.ts compares entries with each other, config-load.ts finds the lines.
+ */
+import { z } from 'zod'
+import { Family } from '../wire/registry.ts'
+import {
+  address,
+  asNumber,
+  boolean,
+  choice,
+  deviceName,
+  entryName,
+  familyName,
+  holdTime,
+  ipv4Address,
+  ipv6Unicast,
+  locatorPrefix,
+  password,
+  prefix,
+  routeDistinguisher,
+  routeTarget,
+  socketPath,
+  tableId,
+  text,
+  wholeNumber,
+} from './config-values.ts'
+
+/** An address with its text in canonical form. */
+export interface IpAddress {
+  text: string
+  family: 4 | 6
+  /** 4 or 16 octets. */
+  bytes: Uint8Array
+}
+
+/** A prefix without host bits. */
+export interface IpPrefix {
+  text: string
+  family: 4 | 6
+  /** 4 or 16 octets. */
+  bytes: Uint8Array
+  bits: number
+}
+
+/** A route distinguisher or a route target: the text of the file and the 8 octets of the wire. */
+export interface Tag {
+  text: string
+  bytes: Uint8Array
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+export interface LogConfig {
+  level: LogLevel
+  format: 'json' | 'text'
+}
+
+export interface ListenConfig {
+  address: IpAddress
+  port: number
+}
+
+export interface DataplaneConfig {
+  mode: 'vrf'
+  encapsulation: 'encap' | 'encap.red'
+  onStop: 'keep' | 'remove'
+}
+
+export interface LocatorConfig {
+  name: string
+  prefix: IpPrefix
+  blockLength: number
+  nodeLength: number
+  functionLength: number
+  behavior: 'classic' | 'usid'
+}
+
+export interface StaticRouteConfig {
+  prefix: IpPrefix
+  /** Null for a blackhole and for a route out of `interface` alone. */
+  via: IpAddress | null
+  interface: string | null
+  blackhole: boolean
+}
+
+export interface NeighborConfig {
+  /** Null: a neighbour of the core, with VPN families. */
+  vrf: string | null
+  address: IpAddress
+  as: number
+  families: Family[]
+  updateSource: IpAddress | null
+  port: number
+  passive: boolean
+  /** Seconds: 0 or at least 3. */
+  holdTime: number
+  /** Seconds. */
+  connectRetry: number
+  /** Hop limit for an eBGP neighbour; null: 1 for eBGP, the kernel's default for iBGP. */
+  ebgpMultihop: number | null
+  password: string | null
+  description: string | null
+  shutdown: boolean
+  nextHopSelf: boolean
+  /** How often our own AS may stand in a received AS_PATH. */
+  allowasIn: number
+  asOverride: boolean
+  /** Prefixes a family; null: no limit. */
+  maxPrefix: number | null
+  sidTransposition: 'transposed' | 'full'
+}
+
+export interface VrfConfig {
+  name: string
+  table: number
+  device: string
+  rd: Tag
+  importTargets: Tag[]
+  exportTargets: Tag[]
+  locator: LocatorConfig
+  sid: 'per-vrf' | 'per-family'
+  interfaces: string[]
+  redistribute: ('connected' | 'static')[]
+  staticRoutes: StaticRouteConfig[]
+  neighbors: NeighborConfig[]
+}
+
+export interface GracefulRestartConfig {
+  enabled: boolean
+  /** Seconds the neighbours wait for us to come back, 0 … 4095. */
+  restartTime: number
+  /** Seconds we keep a neighbour's stale routes. */
+  staleTime: number
+}
+
+/** A checked configuration with every default filled in. */
+export interface Config {
+  /** The file it came from, as named by the user. */
+  file: string
+  router: { as: number; routerId: number; routerIdText: string; source: IpAddress }
+  listen: ListenConfig[]
+  dataplane: DataplaneConfig
+  api: { socket: string }
+  log: LogConfig
+  locators: LocatorConfig[]
+  vrfs: VrfConfig[]
+  /** Of the core only; those of a VRF stand in the VRF. */
+  neighbors: NeighborConfig[]
+  gracefulRestart: GracefulRestartConfig
+}
+
+const port = wholeNumber(1, 65535)
+
+const Router = z.strictObject({
+  as: asNumber,
+  'router-id': ipv4Address,
+  source: ipv6Unicast,
+})
+
+const Listen = z.strictObject({ address: address, port: port.default(179) })
+
+const Dataplane = z.strictObject({
+  mode: choice('vrf').default('vrf'),
+  encapsulation: choice('encap.red', 'encap').default('encap.red'),
+  'on-stop': choice('keep', 'remove').default('keep'),
+})
+
+const Api = z.strictObject({ socket: socketPath.default('/run/srv6d/srv6d.sock') })
+
+const Log = z.strictObject({
+  level: choice('debug', 'info', 'warn', 'error', 'silent').default('info'),
+  format: choice('json', 'text').default('json'),
+})
+
+const Locator = z.strictObject({
+  prefix: locatorPrefix,
+  'block-length': wholeNumber(1, 127).default(32),
+  'node-length': wholeNumber(0, 127).optional(),
+  'function-length': wholeNumber(1, 32).default(16),
+  behavior: choice('classic', 'usid').default('classic'),
+})
+
+const StaticRoute = z.strictObject({
+  prefix,
+  via: address.optional(),
+  interface: deviceName.optional(),
+  blackhole: boolean.default(false),
+})
+
+const neighborShape = {
+  address: address,
+  as: asNumber,
+  'update-source': address.optional(),
+  port: port.default(179),
+  passive: boolean.default(false),
+  'hold-time': holdTime.default(90),
+  'connect-retry': wholeNumber(1, 65535).default(5),
+  'ebgp-multihop': wholeNumber(1, 255).optional(),
+  password: password.optional(),
+  description: text(1, 200).optional(),
+  shutdown: boolean.default(false),
+  'next-hop-self': boolean.default(false),
+  'allowas-in': wholeNumber(0, 10).default(0),
+  'as-override': boolean.default(false),
+  'max-prefix': wholeNumber(1, 4294967295).optional(),
+}
+
+const CoreNeighbor = z.strictObject({
+  ...neighborShape,
+  families: z.array(familyName('vpnv4', 'vpnv6')).default([Family.VPNV4, Family.VPNV6]),
+  'sid-transposition': choice('transposed', 'full').default('transposed'),
+})
+
+const VrfNeighbor = z.strictObject({
+  ...neighborShape,
+  families: z.array(familyName('ipv4-unicast', 'ipv6-unicast')).optional(),
+})
+
+const RouteTargets = z.strictObject({
+  import: z.array(routeTarget).default([]),
+  export: z.array(routeTarget).default([]),
+  both: z.array(routeTarget).default([]),
+})
+
+const Vrf = z.strictObject({
+  table: tableId,
+  device: deviceName.optional(),
+  rd: routeDistinguisher,
+  'route-targets': RouteTargets,
+  locator: entryName.optional(),
+  sid: choice('per-vrf', 'per-family').default('per-vrf'),
+  interfaces: z.array(deviceName).default([]),
+  redistribute: z.array(choice('connected', 'static')).default(['connected', 'static']),
+  'static-routes': z.array(StaticRoute).default([]),
+  neighbors: z.array(VrfNeighbor).default([]),
+})
+
+const GracefulRestart = z.strictObject({
+  enabled: boolean.default(true),
+  'restart-time': wholeNumber(0, 4095).default(120),
+  'stale-time': wholeNumber(1, 86400).default(360),
+})
+
+/** srv6d.yaml from its root. */
+export const ConfigFile = z.strictObject({
+  router: Router,
+  listen: z.array(Listen).optional(),
+  dataplane: Dataplane.prefault({}),
+  api: Api.prefault({}),
+  log: Log.prefault({}),
+  locators: z.record(entryName, Locator).default({}),
+  vrfs: z.record(entryName, Vrf).default({}),
+  neighbors: z.array(CoreNeighbor).default([]),
+  'graceful-restart': GracefulRestart.prefault({}),
+})
+
+export type ConfigFile = z.output<typeof ConfigFile>
