@@ -1,0 +1,379 @@
+/**
+ * Code points once, as data (IANA BGP parameters, SRv6 endpoint behaviours): a row each, lookup
+ * arrays computed at load. Nothing else in the program writes these numbers.
+ */
+
+// ── Families ──────────────────────────────────────────────────────────────────────────────────
+
+/** The address families srv6d carries; 0 stands for "not a family we know". */
+export const Family = { IPV4_UNICAST: 1, IPV6_UNICAST: 2, VPNV4: 3, VPNV6: 4 } as const
+export type Family = (typeof Family)[keyof typeof Family]
+
+export interface FamilySpec {
+  id: Family
+  afi: number
+  safi: number
+  name: string
+  addressBytes: 4 | 16
+  hasRd: boolean
+  hasLabel: boolean
+  /** 32-bit words of an NLRI key: two of the route distinguisher, then the address. */
+  keyWords: number
+  rfc: string
+}
+
+/** The rows, ascending by id. */
+// biome-ignore format: one row a family
+export const FAMILIES: readonly FamilySpec[] = [
+  { id: 1, afi: 1, safi: 1,   name: 'ipv4-unicast', addressBytes: 4,  hasRd: false, hasLabel: false, keyWords: 1, rfc: 'RFC 4760' },
+  { id: 2, afi: 2, safi: 1,   name: 'ipv6-unicast', addressBytes: 16, hasRd: false, hasLabel: false, keyWords: 4, rfc: 'RFC 2545' },
+  { id: 3, afi: 1, safi: 128, name: 'vpnv4',        addressBytes: 4,  hasRd: true,  hasLabel: true,  keyWords: 3, rfc: 'RFC 4364' },
+  { id: 4, afi: 2, safi: 128, name: 'vpnv6',        addressBytes: 16, hasRd: true,  hasLabel: true,  keyWords: 6, rfc: 'RFC 4659' },
+]
+
+/** The row of a family. */
+export function familySpec(family: Family): FamilySpec {
+  return FAMILIES[family - 1]!
+}
+
+/** AFI and SAFI (RFC 4760 §3) to a family, 0 when it is not one of ours. */
+export function familyOf(afi: number, safi: number): Family | 0 {
+  if (safi === 1) return afi === 1 ? Family.IPV4_UNICAST : afi === 2 ? Family.IPV6_UNICAST : 0
+  if (safi === 128) return afi === 1 ? Family.VPNV4 : afi === 2 ? Family.VPNV6 : 0
+  return 0
+}
+
+/** 'vpnv4'; for a family that is not ours '25/70'. */
+export function familyName(afi: number, safi: number): string {
+  const family = familyOf(afi, safi)
+  return family === 0 ? `${afi}/${safi}` : familySpec(family).name
+}
+
+// ── Messages ──────────────────────────────────────────────────────────────────────────────────
+
+/** RFC 4271 §4.1, RFC 2918 §3. */
+export const MessageType = {
+  OPEN: 1,
+  UPDATE: 2,
+  NOTIFICATION: 3,
+  KEEPALIVE: 4,
+  ROUTE_REFRESH: 5,
+} as const
+export type MessageType = (typeof MessageType)[keyof typeof MessageType]
+
+/** Octets of marker, length and type (RFC 4271 §4.1). */
+export const HEADER_LENGTH = 19
+/** RFC 4271 §4. */
+export const MAX_MESSAGE = 4096
+/** RFC 8654 §3. */
+export const MAX_EXTENDED_MESSAGE = 65535
+
+/** Shortest and longest length a message type may have, by type; 0: not a type we know. */
+export const MIN_LENGTH = new Uint16Array(256)
+export const MAX_LENGTH = new Uint16Array(256)
+for (const [type, min, max] of [
+  [MessageType.OPEN, 29, MAX_MESSAGE], // RFC 8654 §4: OPEN and KEEPALIVE never are extended
+  [MessageType.UPDATE, 23, MAX_EXTENDED_MESSAGE],
+  [MessageType.NOTIFICATION, 21, MAX_EXTENDED_MESSAGE],
+  [MessageType.KEEPALIVE, 19, 19],
+  [MessageType.ROUTE_REFRESH, 23, MAX_EXTENDED_MESSAGE],
+] as const) {
+  MIN_LENGTH[type] = min
+  MAX_LENGTH[type] = max
+}
+
+// ── Path attributes ───────────────────────────────────────────────────────────────────────────
+
+/** RFC 4271 §4.3. */
+export const AttrFlag = {
+  OPTIONAL: 0x80,
+  TRANSITIVE: 0x40,
+  PARTIAL: 0x20,
+  EXTENDED_LENGTH: 0x10,
+} as const
+
+/** What RFC 7606 §2 does about an error, from weakest to strongest. */
+export const Outcome = {
+  OK: 0,
+  ATTRIBUTE_DISCARD: 1,
+  TREAT_AS_WITHDRAW: 2,
+  AFI_SAFI_DISABLE: 3,
+  SESSION_RESET: 4,
+} as const
+export type Outcome = (typeof Outcome)[keyof typeof Outcome]
+
+/** The path attributes whose form is checked; any other optional one is carried as it stands. */
+export const Attr = {
+  ORIGIN: 1,
+  AS_PATH: 2,
+  NEXT_HOP: 3,
+  MULTI_EXIT_DISC: 4,
+  LOCAL_PREF: 5,
+  ATOMIC_AGGREGATE: 6,
+  AGGREGATOR: 7,
+  COMMUNITIES: 8,
+  ORIGINATOR_ID: 9,
+  CLUSTER_LIST: 10,
+  MP_REACH_NLRI: 14,
+  MP_UNREACH_NLRI: 15,
+  EXTENDED_COMMUNITIES: 16,
+  AS4_PATH: 17,
+  AS4_AGGREGATOR: 18,
+  IPV6_EXTENDED_COMMUNITIES: 25,
+  AIGP: 26,
+  LARGE_COMMUNITY: 32,
+  ONLY_TO_CUSTOMER: 35,
+  PREFIX_SID: 40,
+} as const
+export type Attr = (typeof Attr)[keyof typeof Attr]
+
+export interface AttrSpec {
+  /** Optional and Transitive bits the attribute must carry. */
+  flags: number
+  /** What happens when those bits differ (RFC 7606 §3 c unless the attribute's RFC says more). */
+  badFlags: Outcome
+  /** What happens when length or value are malformed. */
+  malformed: Outcome
+  rfc: string
+}
+
+const WELL_KNOWN = AttrFlag.TRANSITIVE
+const OPTIONAL = AttrFlag.OPTIONAL
+const OPTIONAL_TRANSITIVE = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE
+const { ATTRIBUTE_DISCARD, TREAT_AS_WITHDRAW, AFI_SAFI_DISABLE, SESSION_RESET } = Outcome
+
+// biome-ignore format: one row an attribute
+export const ATTRS = {
+  ORIGIN:                    { flags: WELL_KNOWN,          badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4271 §5.1.1, RFC 7606 §7.1' },
+  AS_PATH:                   { flags: WELL_KNOWN,          badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4271 §5.1.2, RFC 7606 §7.2' },
+  NEXT_HOP:                  { flags: WELL_KNOWN,          badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4271 §5.1.3, RFC 7606 §7.3' },
+  MULTI_EXIT_DISC:           { flags: OPTIONAL,            badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4271 §5.1.4, RFC 7606 §7.4' },
+  LOCAL_PREF:                { flags: WELL_KNOWN,          badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4271 §5.1.5, RFC 7606 §7.5' },
+  ATOMIC_AGGREGATE:          { flags: WELL_KNOWN,          badFlags: TREAT_AS_WITHDRAW, malformed: ATTRIBUTE_DISCARD, rfc: 'RFC 4271 §5.1.6, RFC 7606 §7.6' },
+  AGGREGATOR:                { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: ATTRIBUTE_DISCARD, rfc: 'RFC 4271 §5.1.7, RFC 7606 §7.7' },
+  COMMUNITIES:               { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 1997, RFC 7606 §7.8' },
+  ORIGINATOR_ID:             { flags: OPTIONAL,            badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4456 §8, RFC 7606 §7.9' },
+  CLUSTER_LIST:              { flags: OPTIONAL,            badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4456 §8, RFC 7606 §7.10' },
+  MP_REACH_NLRI:             { flags: OPTIONAL,            badFlags: SESSION_RESET,     malformed: AFI_SAFI_DISABLE,  rfc: 'RFC 4760 §3, RFC 7606 §5.3, §7.11' },
+  MP_UNREACH_NLRI:           { flags: OPTIONAL,            badFlags: SESSION_RESET,     malformed: AFI_SAFI_DISABLE,  rfc: 'RFC 4760 §4, RFC 7606 §5.3, §7.12' },
+  EXTENDED_COMMUNITIES:      { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 4360, RFC 7606 §7.14' },
+  AS4_PATH:                  { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: ATTRIBUTE_DISCARD, rfc: 'RFC 6793 §6' },
+  AS4_AGGREGATOR:            { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: ATTRIBUTE_DISCARD, rfc: 'RFC 6793 §6' },
+  IPV6_EXTENDED_COMMUNITIES: { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 5701, RFC 7606 §7.15' },
+  AIGP:                      { flags: OPTIONAL,            badFlags: ATTRIBUTE_DISCARD, malformed: ATTRIBUTE_DISCARD, rfc: 'RFC 7311 §3.2' },
+  LARGE_COMMUNITY:           { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 8092 §6' },
+  ONLY_TO_CUSTOMER:          { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 9234 §5' },
+  PREFIX_SID:                { flags: OPTIONAL_TRANSITIVE, badFlags: TREAT_AS_WITHDRAW, malformed: TREAT_AS_WITHDRAW, rfc: 'RFC 8669 §3, RFC 9252 §7' },
+} as const satisfies Record<keyof typeof Attr, AttrSpec>
+
+/** By type: the Optional and Transitive bits expected; 0xff: not an attribute we check. */
+export const EXPECTED_FLAGS = new Uint8Array(256).fill(0xff)
+/** By type: the Outcome of wrong flags, and of a malformed length or value. */
+export const BAD_FLAGS_OUTCOME = new Uint8Array(256)
+export const MALFORMED_OUTCOME = new Uint8Array(256)
+const ATTR_NAMES = new Map<number, string>([
+  [20, 'CONNECTOR'],
+  [21, 'AS_PATHLIMIT'],
+  [22, 'PMSI_TUNNEL'],
+  [23, 'TUNNEL_ENCAPSULATION'],
+  [24, 'TRAFFIC_ENGINEERING'],
+  [27, 'PE_DISTINGUISHER_LABELS'],
+  [29, 'BGP_LS'],
+  [33, 'BGPSEC_PATH'],
+  [36, 'DOMAIN_PATH'],
+  [37, 'SFP'],
+  [38, 'BFD_DISCRIMINATOR'],
+  [39, 'BGP_ROUTER_CAPABILITIES'],
+  [128, 'ATTR_SET'],
+])
+for (const [name, type] of Object.entries(Attr)) {
+  const row: AttrSpec = ATTRS[name as keyof typeof Attr]
+  EXPECTED_FLAGS[type] = row.flags
+  BAD_FLAGS_OUTCOME[type] = row.badFlags
+  MALFORMED_OUTCOME[type] = row.malformed
+  ATTR_NAMES.set(type, name)
+}
+
+/** 'AS_PATH'; 'attribute 99' for one without a name here. */
+export function attrName(type: number): string {
+  return ATTR_NAMES.get(type) ?? `attribute ${type}`
+}
+
+// ── Errors ────────────────────────────────────────────────────────────────────────────────────
+
+/** NOTIFICATION error codes, RFC 4271 §4.5, RFC 7313 §5. */
+export const ErrorCode = {
+  MESSAGE_HEADER: 1,
+  OPEN_MESSAGE: 2,
+  UPDATE_MESSAGE: 3,
+  HOLD_TIMER_EXPIRED: 4,
+  FINITE_STATE_MACHINE: 5,
+  CEASE: 6,
+  ROUTE_REFRESH_MESSAGE: 7,
+} as const
+
+/** RFC 4271 §6.1. */
+export const HeaderError = {
+  CONNECTION_NOT_SYNCHRONIZED: 1,
+  BAD_MESSAGE_LENGTH: 2,
+  BAD_MESSAGE_TYPE: 3,
+} as const
+
+/** RFC 4271 §6.2, RFC 5492 §5, RFC 9234 §4.2. */
+export const OpenError = {
+  UNSUPPORTED_VERSION_NUMBER: 1,
+  BAD_PEER_AS: 2,
+  BAD_BGP_IDENTIFIER: 3,
+  UNSUPPORTED_OPTIONAL_PARAMETER: 4,
+  UNACCEPTABLE_HOLD_TIME: 6,
+  UNSUPPORTED_CAPABILITY: 7,
+  ROLE_MISMATCH: 11,
+} as const
+
+/** RFC 4271 §6.3. */
+export const UpdateError = {
+  MALFORMED_ATTRIBUTE_LIST: 1,
+  UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE: 2,
+  MISSING_WELL_KNOWN_ATTRIBUTE: 3,
+  ATTRIBUTE_FLAGS_ERROR: 4,
+  ATTRIBUTE_LENGTH_ERROR: 5,
+  INVALID_ORIGIN_ATTRIBUTE: 6,
+  INVALID_NEXT_HOP_ATTRIBUTE: 8,
+  OPTIONAL_ATTRIBUTE_ERROR: 9,
+  INVALID_NETWORK_FIELD: 10,
+  MALFORMED_AS_PATH: 11,
+} as const
+
+/** RFC 6608 §3. */
+export const FsmError = {
+  UNSPECIFIED: 0,
+  UNEXPECTED_MESSAGE_IN_OPEN_SENT: 1,
+  UNEXPECTED_MESSAGE_IN_OPEN_CONFIRM: 2,
+  UNEXPECTED_MESSAGE_IN_ESTABLISHED: 3,
+} as const
+
+/** RFC 4486 §3, RFC 8538 §3 (hard reset), RFC 9384 (BFD down). */
+export const CeaseError = {
+  MAXIMUM_NUMBER_OF_PREFIXES_REACHED: 1,
+  ADMINISTRATIVE_SHUTDOWN: 2,
+  PEER_DE_CONFIGURED: 3,
+  ADMINISTRATIVE_RESET: 4,
+  CONNECTION_REJECTED: 5,
+  OTHER_CONFIGURATION_CHANGE: 6,
+  CONNECTION_COLLISION_RESOLUTION: 7,
+  OUT_OF_RESOURCES: 8,
+  HARD_RESET: 9,
+  BFD_DOWN: 10,
+} as const
+
+/** RFC 7313 §5. */
+export const RouteRefreshError = { INVALID_MESSAGE_LENGTH: 1 } as const
+
+const CODE_NAMES: Record<number, [name: string, subcodes: Record<string, number>]> = {
+  [ErrorCode.MESSAGE_HEADER]: ['Message Header Error', HeaderError],
+  [ErrorCode.OPEN_MESSAGE]: ['OPEN Message Error', OpenError],
+  [ErrorCode.UPDATE_MESSAGE]: ['UPDATE Message Error', UpdateError],
+  [ErrorCode.HOLD_TIMER_EXPIRED]: ['Hold Timer Expired', {}],
+  [ErrorCode.FINITE_STATE_MACHINE]: ['Finite State Machine Error', FsmError],
+  [ErrorCode.CEASE]: ['Cease', CeaseError],
+  [ErrorCode.ROUTE_REFRESH_MESSAGE]: ['ROUTE-REFRESH Message Error', RouteRefreshError],
+}
+
+/** 'UPDATE Message Error/Attribute Flags Error'; numbers where IANA has no name. */
+export function errorName(code: number, subcode: number): string {
+  const row = CODE_NAMES[code]
+  if (row === undefined) return `error ${code}/${subcode}`
+  for (const [key, value] of Object.entries(row[1])) {
+    if (value === subcode) return `${row[0]}/${titleOf(key)}`
+  }
+  return subcode === 0 ? row[0] : `${row[0]}/${subcode}`
+}
+
+const SPELLED = new Map([
+  ['AS', 'AS'],
+  ['BGP', 'BGP'],
+  ['BFD', 'BFD'],
+  ['ORIGIN', 'ORIGIN'],
+  ['IN', 'in'],
+  ['OF', 'of'],
+])
+
+function titleOf(key: string): string {
+  return key
+    .replace('WELL_KNOWN', 'WELL-KNOWN')
+    .replace('DE_CONFIGURED', 'DE-CONFIGURED')
+    .replace(/NEXT_HOP|AS_PATH/, (term) => term.replace('_', '\0'))
+    .split('_')
+    .map((word) =>
+      word.includes('\0')
+        ? word.replace('\0', '_')
+        : (SPELLED.get(word) ?? word.charAt(0) + word.slice(1).toLowerCase()),
+    )
+    .join(' ')
+}
+
+// ── Capabilities ──────────────────────────────────────────────────────────────────────────────
+
+/** RFC 5492, IANA capability codes. */
+export const Capability = {
+  MULTIPROTOCOL: 1,
+  ROUTE_REFRESH: 2,
+  OUTBOUND_ROUTE_FILTERING: 3,
+  EXTENDED_NEXT_HOP: 5,
+  EXTENDED_MESSAGE: 6,
+  BGPSEC: 7,
+  MULTIPLE_LABELS: 8,
+  ROLE: 9,
+  GRACEFUL_RESTART: 64,
+  FOUR_OCTET_AS: 65,
+  DYNAMIC: 67,
+  ADD_PATH: 69,
+  ENHANCED_ROUTE_REFRESH: 70,
+  LLGR: 71,
+  FQDN: 73,
+  SOFTWARE_VERSION: 75,
+  PATHS_LIMIT: 76,
+  ROUTE_REFRESH_CISCO: 128,
+} as const
+export type Capability = (typeof Capability)[keyof typeof Capability]
+
+export interface CapabilitySpec {
+  name: string
+  rfc: string
+}
+
+// biome-ignore format: one row a capability
+const CAPABILITIES: Record<Capability, CapabilitySpec> = {
+  [Capability.MULTIPROTOCOL]:            { name: 'multiprotocol',            rfc: 'RFC 4760 §8' },
+  [Capability.ROUTE_REFRESH]:            { name: 'route-refresh',            rfc: 'RFC 2918 §2' },
+  [Capability.OUTBOUND_ROUTE_FILTERING]: { name: 'outbound-route-filtering', rfc: 'RFC 5291 §5' },
+  [Capability.EXTENDED_NEXT_HOP]:        { name: 'extended-next-hop',        rfc: 'RFC 8950 §4' },
+  [Capability.EXTENDED_MESSAGE]:         { name: 'extended-message',         rfc: 'RFC 8654 §3' },
+  [Capability.BGPSEC]:                   { name: 'bgpsec',                   rfc: 'RFC 8205 §2' },
+  [Capability.MULTIPLE_LABELS]:          { name: 'multiple-labels',          rfc: 'RFC 8277 §2.1' },
+  [Capability.ROLE]:                     { name: 'role',                     rfc: 'RFC 9234 §4' },
+  [Capability.GRACEFUL_RESTART]:         { name: 'graceful-restart',         rfc: 'RFC 4724 §3' },
+  [Capability.FOUR_OCTET_AS]:            { name: 'four-octet-as',            rfc: 'RFC 6793 §3' },
+  [Capability.DYNAMIC]:                  { name: 'dynamic',                  rfc: 'draft-ietf-idr-dynamic-cap' },
+  [Capability.ADD_PATH]:                 { name: 'add-path',                 rfc: 'RFC 7911 §4' },
+  [Capability.ENHANCED_ROUTE_REFRESH]:   { name: 'enhanced-route-refresh',   rfc: 'RFC 7313 §3' },
+  [Capability.LLGR]:                     { name: 'long-lived-graceful-restart', rfc: 'RFC 9494 §3' },
+  [Capability.FQDN]:                     { name: 'fqdn',                     rfc: 'draft-walton-bgp-hostname-capability' },
+  [Capability.SOFTWARE_VERSION]:         { name: 'software-version',         rfc: 'draft-abraitis-bgp-version-capability' },
+  [Capability.PATHS_LIMIT]:              { name: 'paths-limit',              rfc: 'draft-abraitis-idr-addpath-paths-limit' },
+  [Capability.ROUTE_REFRESH_CISCO]:      { name: 'route-refresh-cisco',      rfc: 'pre-standard' },
+}
+
+/** The row of a capability code, undefined for one without a name here. */
+export function capabilitySpec(code: number): CapabilitySpec | undefined {
+  return CAPABILITIES[code as Capability]
+}
+
+/** 'graceful-restart'; 'capability 99' for one without a name here. */
+export function capabilityName(code: number): string {
+  return capabilitySpec(code)?.name ?? `capability ${code}`
+}
+
+// ── Endpoint behaviours ───────────────────────────────────────────────────────────────────────
+
+export { Behavior, type BehaviorSpec, behaviorName, behaviorSpec } from './endpoint-behavior.ts'
