@@ -17,6 +17,7 @@ import {
   ipv4Address,
   ipv6Unicast,
   locatorPrefix,
+  neighborAddress,
   password,
   prefix,
   routeDistinguisher,
@@ -153,13 +154,13 @@ export interface Config {
 
 const port = wholeNumber(1, 65535)
 
-const Router = z.strictObject({
+export const Router = z.strictObject({
   as: asNumber,
   'router-id': ipv4Address,
   source: ipv6Unicast,
 })
 
-const Listen = z.strictObject({ address: address, port: port.default(179) })
+export const Listen = z.strictObject({ address, port: port.default(179) })
 
 const Dataplane = z.strictObject({
   mode: choice('vrf').default('vrf'),
@@ -174,7 +175,7 @@ const Log = z.strictObject({
   format: choice('json', 'text').default('json'),
 })
 
-const Locator = z.strictObject({
+export const Locator = z.strictObject({
   prefix: locatorPrefix,
   'block-length': wholeNumber(1, 127).default(32),
   'node-length': wholeNumber(0, 127).optional(),
@@ -182,7 +183,7 @@ const Locator = z.strictObject({
   behavior: choice('classic', 'usid').default('classic'),
 })
 
-const StaticRoute = z.strictObject({
+export const StaticRoute = z.strictObject({
   prefix,
   via: address.optional(),
   interface: deviceName.optional(),
@@ -190,7 +191,7 @@ const StaticRoute = z.strictObject({
 })
 
 const neighborShape = {
-  address: address,
+  address: neighborAddress,
   as: asNumber,
   'update-source': address.optional(),
   port: port.default(179),
@@ -207,13 +208,13 @@ const neighborShape = {
   'max-prefix': wholeNumber(1, 4294967295).optional(),
 }
 
-const CoreNeighbor = z.strictObject({
+export const CoreNeighbor = z.strictObject({
   ...neighborShape,
   families: z.array(familyName('vpnv4', 'vpnv6')).default([Family.VPNV4, Family.VPNV6]),
   'sid-transposition': choice('transposed', 'full').default('transposed'),
 })
 
-const VrfNeighbor = z.strictObject({
+export const VrfNeighbor = z.strictObject({
   ...neighborShape,
   families: z.array(familyName('ipv4-unicast', 'ipv6-unicast')).optional(),
 })
@@ -224,7 +225,7 @@ const RouteTargets = z.strictObject({
   both: z.array(routeTarget).default([]),
 })
 
-const Vrf = z.strictObject({
+export const Vrf = z.strictObject({
   table: tableId,
   device: deviceName.optional(),
   rd: routeDistinguisher,

@@ -81,9 +81,15 @@ export const ipv4Address = stringLeaf('an IPv4 address other than 0.0.0.0', (fou
   return address?.family === 4 && address.bytes.some((octet) => octet !== 0) ? address : undefined
 })
 
+/** A neighbour's address. A link-local one would need an interface beside it. */
+export const neighborAddress = stringLeaf('a unicast address, not link-local', (found) => {
+  const address = readAddress(found)
+  return address && isUnicast(address) ? address : undefined
+})
+
 export const ipv6Unicast = stringLeaf('a global IPv6 unicast address', (found) => {
   const address = readAddress(found)
-  return address?.family === 6 && isGlobalUnicast(address.bytes) ? address : undefined
+  return address?.family === 6 && isUnicast(address) && address.text !== '::1' ? address : undefined
 })
 
 export const prefix = stringLeaf('a prefix such as 10.1.0.0/24 or 2001:db8:1::/48', readPrefix)
@@ -180,9 +186,9 @@ export function maskBytes(bytes: Uint8Array, bits: number): Uint8Array {
   })
 }
 
-/** Neither ::, ::1, link-local fe80::/10 nor multicast ff00::/8. */
-function isGlobalUnicast(bytes: Uint8Array): boolean {
-  if (bytes[0] === 0xff) return false
-  if (bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80) return false
-  return bytes.some((octet, at) => octet !== 0 && at < 15) || bytes[15]! > 1
+/** Neither all zeros, multicast (224.0.0.0/3, ff00::/8) nor link-local (fe80::/10). */
+function isUnicast({ family, bytes }: IpAddress): boolean {
+  if (bytes.every((octet) => octet === 0)) return false
+  if (family === 4) return bytes[0]! < 224
+  return bytes[0] !== 0xff && (bytes[0] !== 0xfe || (bytes[1]! & 0xc0) !== 0x80)
 }
