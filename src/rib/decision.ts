@@ -1,0 +1,177 @@
+import { NONE } from '../base/id.ts'
+import { type NextHopTable, Reach } from './next-hop.ts'
+import type { AttrsTable } from './path-attrs.ts'
+import { PathFlag, type PathId, PathKind, type PathTable } from './path-table.ts'
+import type { RibPeers } from './rib-peer.ts'
+
+/** Why a path is not used. Below 20: it cannot be; from 20: the decision step that it lost. */
+export const Why = {
+  BEST: 0,
+  NEXT_HOP_PENDING: 1,
+  NEXT_HOP_UNREACHABLE: 2,
+  AS_LOOP: 3,
+  ORIGINATOR_LOOP: 4,
+  CLUSTER_LOOP: 5,
+  NO_SERVICE_SID: 6,
+  SID_UNUSABLE: 7,
+  FIRST_AS: 8,
+  OWN_NEXT_HOP: 9,
+  NEXT_HOP_NOT_CONNECTED: 10,
+  DECISION: 20,
+} as const
+
+const PROBLEM_TEXT: Record<number, string> = {
+  [Why.NEXT_HOP_PENDING]: 'next hop is being resolved',
+  [Why.NEXT_HOP_UNREACHABLE]: 'no route to the SID or next hop',
+  [Why.AS_LOOP]: 'own AS in AS_PATH',
+  [Why.ORIGINATOR_LOOP]: 'ORIGINATOR_ID is this router',
+  [Why.CLUSTER_LOOP]: 'own cluster in CLUSTER_LIST',
+  [Why.NO_SERVICE_SID]: 'no SRv6 L3 Service TLV (an MPLS path)',
+  [Why.SID_UNUSABLE]: 'no usable SID for this family in the SRv6 L3 Service TLV',
+  [Why.FIRST_AS]: 'first AS in AS_PATH is not the neighbour',
+  [Why.OWN_NEXT_HOP]: 'next hop is an address of this router',
+  [Why.NEXT_HOP_NOT_CONNECTED]: 'next hop is on no connected network of the VRF',
+}
+
+/** One step of the decision: the path with the lowest value stays. */
+interface Step {
+  readonly step: number
+  readonly name: string
+  readonly rfc: string
+  readonly value: ((d: Decision, path: PathId) => number) | null
+}
+
+// biome-ignore format: one row a step
+export const DECISION_STEPS: readonly Step[] = [
+  { step: 1,  name: 'higher LOCAL_PREF',             rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
+  { step: 2,  name: 'originated on this router',     rfc: 'RFC 4271 §9.1.1',       value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.RECEIVED) },
+  { step: 3,  name: 'shorter AS_PATH',               rfc: 'RFC 4271 §9.1.2.2 a',   value: (d, p) => d.attrs.asPathLenOf(d.paths.attrsOf(p)) },
+  { step: 4,  name: 'lower ORIGIN',                  rfc: 'RFC 4271 §9.1.2.2 b',   value: (d, p) => d.attrs.originOf(d.paths.attrsOf(p)) },
+  { step: 5,  name: 'lower MULTI_EXIT_DISC',         rfc: 'RFC 4271 §9.1.2.2 c',   value: null },
+  { step: 6,  name: 'eBGP over iBGP',                rfc: 'RFC 4271 §9.1.2.2 d',   value: (d, p) => (d.peers.get(d.paths.peerOf(p)).ebgp ? 0 : 1) },
+  { step: 7,  name: 'lower metric to the next hop',  rfc: 'RFC 4271 §9.1.2.2 e',   value: (d, p) => d.metricOf(p) },
+  { step: 8,  name: 'fresh over stale',              rfc: 'RFC 4724 §4.2',         value: (d, p) => d.paths.flagsOf(p) & PathFlag.STALE },
+  { step: 9,  name: 'lower BGP Identifier',          rfc: 'RFC 4271 §9.1.2.2 f, RFC 4456 §9', value: (d, p) => d.identifierOf(p) },
+  { step: 10, name: 'shorter CLUSTER_LIST',          rfc: 'RFC 4456 §9',           value: (d, p) => d.attrs.clusterCountOf(d.paths.attrsOf(p)) },
+  { step: 11, name: 'lower neighbour address',       rfc: 'RFC 4271 §9.1.2.2 g',   value: (d, p) => d.peers.get(d.paths.peerOf(p)).rank },
+  { step: 12, name: 'lower label',                   rfc: 'local',                 value: (d, p) => d.paths.labelOf(p) },
+  { step: 13, name: 'lower path identifier',         rfc: 'local',                 value: (d, p) => d.paths.keyOf(p) },
+]
+
+const MED_STEP = 5
+
+/** The sentence for a `why` of a path. */
+export function whyText(why: number): string | null {
+  if (why === Why.BEST) return null
+  if (why < Why.DECISION) return PROBLEM_TEXT[why] ?? `problem ${why}`
+  const row = DECISION_STEPS[why - Why.DECISION - 1]
+  return row ? `lost at step ${row.step}: ${row.name}` : `why ${why}`
+}
+
+/**
+ * The decision process (RFC 4271 §9.1) over the paths of one prefix: steps in turn, each keeps
+ * the paths with the best value of those still there. So the choice depends on the set of paths
+ * alone, never on the order in which they came (MED included: it is compared within the paths
+ * of one neighbouring AS that are still there).
+ */
+export class Decision {
+  readonly attrs: AttrsTable
+  readonly paths: PathTable
+  readonly peers: RibPeers
+  readonly #nextHops: NextHopTable
+  #left = new Int32Array(16)
+  #values = new Float64Array(16)
+
+  constructor(attrs: AttrsTable, paths: PathTable, peers: RibPeers, nextHops: NextHopTable) {
+    this.attrs = attrs
+    this.paths = paths
+    this.peers = peers
+    this.#nextHops = nextHops
+  }
+
+  /** HOT: the best path of the chain that starts at `first`, NONE if none can be used; writes `why`. */
+  choose(first: PathId): PathId {
+    let count = 0
+    for (let path = first; path !== NONE; path = this.paths.nextOf(path)) {
+      const problem = this.#problemOf(path)
+      this.paths.setWhy(path, problem)
+      if (problem !== 0) continue
+      if (count === this.#left.length) this.#grow()
+      this.#left[count++] = path
+    }
+    if (count === 0) return NONE as PathId
+    for (let k = 0; count > 1 && k < DECISION_STEPS.length; k++) {
+      const row = DECISION_STEPS[k]!
+      count = row.value === null ? this.#keepLowestMed(count) : this.#keepLowest(count, row)
+    }
+    return this.#left[0] as PathId
+  }
+
+  metricOf(path: PathId): number {
+    const nextHop = this.paths.nextHopOf(path)
+    return nextHop === NONE ? 0 : this.#nextHops.metricOf(nextHop)
+  }
+
+  identifierOf(path: PathId): number {
+    const originator = this.attrs.originatorIdOf(this.paths.attrsOf(path))
+    return originator !== 0 ? originator : this.peers.get(this.paths.peerOf(path)).bgpIdentifier
+  }
+
+  #problemOf(path: PathId): number {
+    const problem = this.paths.problemOf(path)
+    if (problem !== 0) return problem
+    const nextHop = this.paths.nextHopOf(path)
+    if (nextHop === NONE) return 0
+    const reach = this.#nextHops.reachOf(nextHop)
+    if (reach === Reach.REACHABLE) return 0
+    return reach === Reach.PENDING ? Why.NEXT_HOP_PENDING : Why.NEXT_HOP_UNREACHABLE
+  }
+
+  #keepLowest(count: number, row: Step): number {
+    let lowest = Number.POSITIVE_INFINITY
+    for (let k = 0; k < count; k++) {
+      const value = row.value!(this, this.#left[k] as PathId)
+      this.#values[k] = value
+      if (value < lowest) lowest = value
+    }
+    let kept = 0
+    for (let k = 0; k < count; k++) {
+      const path = this.#left[k] as PathId
+      if (this.#values[k] === lowest) this.#left[kept++] = path
+      else this.paths.setWhy(path, Why.DECISION + row.step)
+    }
+    return kept
+  }
+
+  #keepLowestMed(count: number): number {
+    for (let k = 0; k < count; k++) {
+      this.#values[k] = this.attrs.medOf(this.paths.attrsOf(this.#left[k] as PathId))
+    }
+    let kept = 0
+    for (let k = 0; k < count; k++) {
+      const path = this.#left[k] as PathId
+      if (this.#losesByMed(k, count)) this.paths.setWhy(path, Why.DECISION + MED_STEP)
+    }
+    for (let k = 0; k < count; k++) {
+      const path = this.#left[k] as PathId
+      if (this.paths.whyOf(path) === 0) this.#left[kept++] = path
+    }
+    return kept
+  }
+
+  #losesByMed(index: number, count: number): boolean {
+    const as = this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[index] as PathId))
+    for (let k = 0; k < count; k++) {
+      if (this.#values[k]! >= this.#values[index]!) continue
+      if (this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[k] as PathId)) === as) return true
+    }
+    return false
+  }
+
+  #grow(): void {
+    const left = new Int32Array(this.#left.length * 2)
+    left.set(this.#left)
+    this.#left = left
+    this.#values = new Float64Array(left.length)
+  }
+}

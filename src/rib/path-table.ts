@@ -1,0 +1,176 @@
+import type { Id } from '../base/id.ts'
+import { grown, RowPool } from '../base/row-pool.ts'
+import type { NextHopId } from './next-hop.ts'
+import type { AttrsId } from './path-attrs.ts'
+import type { PrefixId } from './prefix-table.ts'
+
+export type PathId = Id<'path'>
+export type PeerId = Id<'peer'>
+
+/** Where a path comes from; lower wins in decision step 3. */
+export const PathKind = { CONNECTED: 1, STATIC: 2, EXPORTED: 3, RECEIVED: 4, IMPORTED: 5 } as const
+export type PathKind = (typeof PathKind)[keyof typeof PathKind]
+
+/** Bits of a path's flags. */
+export const PathFlag = {
+  /** Something of the path changed since its prefix was last decided. */
+  CHANGED: 1,
+  /** Its neighbour is gone, the route is kept under graceful restart (RFC 4724 §4.2). */
+  STALE: 2,
+} as const
+
+/**
+ * The paths of one table. The paths of a prefix hang on a chain through `next`.
+ *
+ *   id  prefix  peer  kind      attrs  label     key  next  why
+ *   17       1     3  RECEIVED      9  0x000101    0     0    0    key: ADD-PATH identifier,
+ *   18       2     3  IMPORTED      9  0x000101   41     0    7    or the VPN prefix it was imported from
+ */
+export class PathTable {
+  #prefix = new Int32Array(64)
+  #peer = new Uint16Array(64)
+  #kind = new Uint8Array(64)
+  #flags = new Uint8Array(64)
+  #attrs = new Int32Array(64)
+  #label = new Int32Array(64)
+  #key = new Int32Array(64)
+  #next = new Int32Array(64)
+  #nextHop = new Int32Array(64)
+  #problem = new Uint8Array(64)
+  #why = new Uint8Array(64)
+  #since = new Uint32Array(64)
+  readonly #pool = new RowPool(64)
+
+  get count(): number {
+    return this.#pool.count
+  }
+
+  /** One past the highest row; a free row has prefix 0. */
+  get top(): number {
+    return this.#pool.top
+  }
+
+  prefixOf(id: PathId): PrefixId {
+    return this.#prefix[id] as PrefixId
+  }
+
+  peerOf(id: PathId): PeerId {
+    return this.#peer[id] as PeerId
+  }
+
+  kindOf(id: PathId): PathKind {
+    return this.#kind[id] as PathKind
+  }
+
+  flagsOf(id: PathId): number {
+    return this.#flags[id]!
+  }
+
+  attrsOf(id: PathId): AttrsId {
+    return this.#attrs[id] as AttrsId
+  }
+
+  /** The 3 octets of the label field, 0 in families without labels. */
+  labelOf(id: PathId): number {
+    return this.#label[id]!
+  }
+
+  keyOf(id: PathId): number {
+    return this.#key[id]!
+  }
+
+  nextOf(id: PathId): PathId {
+    return this.#next[id] as PathId
+  }
+
+  nextHopOf(id: PathId): NextHopId {
+    return this.#nextHop[id] as NextHopId
+  }
+
+  /** Why the path cannot be used at all (Why of decision.ts), 0: it is eligible. */
+  problemOf(id: PathId): number {
+    return this.#problem[id]!
+  }
+
+  /** Why the path lost, or cannot be used: written by the decision process; 0: it is the best. */
+  whyOf(id: PathId): number {
+    return this.#why[id]!
+  }
+
+  /** Seconds on the daemon's clock when the path came or last changed. */
+  sinceOf(id: PathId): number {
+    return this.#since[id]!
+  }
+
+  setFlags(id: PathId, flags: number): void {
+    this.#flags[id] = flags
+  }
+
+  setNext(id: PathId, next: PathId): void {
+    this.#next[id] = next
+  }
+
+  setProblem(id: PathId, problem: number): void {
+    this.#problem[id] = problem
+  }
+
+  setWhy(id: PathId, why: number): void {
+    this.#why[id] = why
+  }
+
+  setNextHop(id: PathId, nextHop: NextHopId): void {
+    this.#nextHop[id] = nextHop
+  }
+
+  /** Gives the path other attributes; the caller moves the reference counts. */
+  replace(id: PathId, attrs: AttrsId, label: number, since: number): void {
+    this.#attrs[id] = attrs
+    this.#label[id] = label
+    this.#since[id] = since
+    this.#flags[id] = PathFlag.CHANGED
+  }
+
+  add(
+    prefix: PrefixId,
+    peer: PeerId,
+    kind: PathKind,
+    key: number,
+    attrs: AttrsId,
+    label: number,
+    since: number,
+  ): PathId {
+    const id = this.#pool.take() as PathId
+    if (id >= this.#pool.capacity) this.#grow(id)
+    this.#prefix[id] = prefix
+    this.#peer[id] = peer
+    this.#kind[id] = kind
+    this.#key[id] = key
+    this.#next[id] = 0
+    this.#nextHop[id] = 0
+    this.#problem[id] = 0
+    this.#why[id] = 0
+    this.replace(id, attrs, label, since)
+    return id
+  }
+
+  remove(id: PathId): void {
+    this.#prefix[id] = 0
+    this.#pool.give(id)
+  }
+
+  #grow(id: number): void {
+    const capacity = this.#pool.grow(id)
+    this.#prefix = grown(this.#prefix, capacity)
+    this.#peer = grown(this.#peer, capacity)
+    this.#kind = grown(this.#kind, capacity)
+    this.#flags = grown(this.#flags, capacity)
+    this.#attrs = grown(this.#attrs, capacity)
+    this.#label = grown(this.#label, capacity)
+    this.#key = grown(this.#key, capacity)
+    this.#next = grown(this.#next, capacity)
+    this.#nextHop = grown(this.#nextHop, capacity)
+    this.#problem = grown(this.#problem, capacity)
+    this.#why = grown(this.#why, capacity)
+    this.#since = grown(this.#since, capacity)
+  }
+}
