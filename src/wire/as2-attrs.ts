@@ -4,13 +4,11 @@
  * and AS4_AGGREGATOR where it was lost. Called by update-packer.ts once a group.
  */
 import { copyBytes, putU16, u16, u32 } from '../base/bytes.ts'
+import { AS_TRANS, AsSegment, hasWideAs, narrowAsPath } from './as-path.ts'
 import { putAttrHeader } from './attr-writer.ts'
-import { AS_TRANS } from './open.ts'
 import { Attr, AttrFlag } from './registry.ts'
 
 const OPTIONAL_TRANSITIVE = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE
-/** Segment types of a confederation (RFC 5065 §3): they have no place in an AS4_PATH. */
-const FIRST_CONFED_SEGMENT = 3
 
 /** Octets writeAs2Attrs may need at most for a set of `len` octets. */
 export function as2AttrsBound(len: number): number {
@@ -64,18 +62,6 @@ function narrow(as: number): number {
   return as > 0xffff ? AS_TRANS : as
 }
 
-/** Segments: type(1) count(1) AS numbers. True if one is over two octets outside a confederation. */
-function hasWideAs(buf: Uint8Array, at: number, end: number): boolean {
-  while (at < end) {
-    const segmentEnd = at + 2 + 4 * buf[at + 1]!
-    if (buf[at]! < FIRST_CONFED_SEGMENT) {
-      for (let k = at + 2; k < segmentEnd; k += 4) if (u16(buf, k) !== 0) return true
-    }
-    at = segmentEnd
-  }
-  return false
-}
-
 function writeNarrowPath(
   buf: Uint8Array,
   attrAt: number,
@@ -88,21 +74,13 @@ function writeNarrowPath(
   for (let k = at; k < end; k += 2 + 4 * buf[k + 1]!) segments++
   const len = 2 * segments + (end - at - 2 * segments) / 2
   outAt = putAttrHeader(out, outAt, buf[attrAt]!, Attr.AS_PATH, len)
-  while (at < end) {
-    const segmentEnd = at + 2 + 4 * buf[at + 1]!
-    out[outAt] = buf[at]!
-    out[outAt + 1] = buf[at + 1]!
-    outAt += 2
-    for (let k = at + 2; k < segmentEnd; k += 4) {
-      putU16(out, outAt, narrow(u32(buf, k)))
-      outAt += 2
-    }
-    at = segmentEnd
-  }
-  return outAt
+  return narrowAsPath(buf, at, end, out, outAt)
 }
 
-/** AS4_PATH and AS4_AGGREGATOR of what is not -1. */
+/**
+ * AS4_PATH and AS4_AGGREGATOR of what is not -1. Confederation segments have no place in an
+ * AS4_PATH (RFC 6793 §3).
+ */
 function writeAs4(
   buf: Uint8Array,
   pathAt: number,
@@ -114,11 +92,11 @@ function writeAs4(
   if (pathAt >= 0) {
     let len = 0
     for (let k = pathAt; k < pathEnd; k += 2 + 4 * buf[k + 1]!) {
-      if (buf[k]! < FIRST_CONFED_SEGMENT) len += 2 + 4 * buf[k + 1]!
+      if (buf[k]! < AsSegment.CONFED_SEQUENCE) len += 2 + 4 * buf[k + 1]!
     }
-    outAt = putAttrHeader(out, outAt, OPTIONAL_TRANSITIVE, Attr.AS4_PATH, len)
+    if (len > 0) outAt = putAttrHeader(out, outAt, OPTIONAL_TRANSITIVE, Attr.AS4_PATH, len)
     for (let k = pathAt; k < pathEnd; k += 2 + 4 * buf[k + 1]!) {
-      if (buf[k]! < FIRST_CONFED_SEGMENT) {
+      if (buf[k]! < AsSegment.CONFED_SEQUENCE) {
         outAt = copyBytes(buf, k, out, outAt, 2 + 4 * buf[k + 1]!)
       }
     }

@@ -6,6 +6,7 @@
 import { Parser } from 'binary-parser'
 import { SmartBuffer } from 'smart-buffer'
 import { putU16, u16 } from '../base/bytes.ts'
+import { AS_TRANS } from './as-path.ts'
 import { BgpError } from './error.ts'
 import { encodeMessage } from './message.ts'
 import { ErrorCode, HEADER_LENGTH, HeaderError, MessageType, OpenError } from './registry.ts'
@@ -29,8 +30,6 @@ export interface Open {
 
 /** The only version there is. */
 export const BGP_VERSION = 4
-/** RFC 6793 §9: stands for an AS number that does not fit two octets. */
-export const AS_TRANS = 23456
 /** Octets before the optional parameters. */
 const FIXED_LENGTH = 10
 /** RFC 4271 §4.2 reserves it, RFC 5492 §4 defines it. */
