@@ -1,0 +1,18 @@
+/**
+ * Bundles each lab program into one file, dist/lab/NAME.mjs: in the virtual machine a TypeScript
+ * loader or a thousand module files would take most of the time.
+ */
+import { build } from 'esbuild'
+
+const here = (path) => new URL(path, import.meta.url).pathname
+
+await build({
+  entryPoints: ['frr-interop.ts'].map(here),
+  outdir: here('../dist/lab'),
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  logLevel: 'warning',
+})

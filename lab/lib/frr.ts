@@ -1,0 +1,267 @@
+/**
+ * FRR as a PE: its configuration by version, its daemons, its vtysh. One instance a namespace
+ * (`-N`), from the host's packages or from a root made by lab/root.
+ *
+ * What the versions want, found by trying: 8.4 knows one SID an address family only and always
+ * sends a 40/24 structure, so its locator must be a /64; 10 needs mgmtd, has one SID a VRF and
+ * uSID locators; 10.3 leaks no IPv6 route with a next hop unless its own locator is reachable
+ * inside the VRF. All want routes to the other's locator and loopback in the core, and
+ * capability extended-nexthop to send IPv6 next hops for VPNv4.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { CUSTOMERS, loopback, otherSide, peOf, routerId, TABLE } from './network.ts'
+import { type Pe, type PeOptions, rdOf, tail, type VpnPrefix } from './pe.ts'
+import { LabProcess, must, run } from './run.ts'
+import { LOGS } from './sandbox.ts'
+import { inNamespace, ipBatch } from './topology.ts'
+import { waitUntil } from './wait-until.ts'
+
+export interface FrrOptions extends PeOptions {
+  /** The root that holds FRR: '/' or one made by lab/root. */
+  root: string
+}
+
+const inRoot = (root: string, argv: string[]) => (root === '/' ? argv : ['chroot', root, ...argv])
+const pathIn = (root: string, path: string) => (root === '/' ? path : `${root}${path}`)
+
+/** Makes a root usable: the sandbox's /run and devices inside, and an empty /etc/frr. */
+export async function prepareRoot(root: string): Promise<string> {
+  const mounts = [['-t', 'tmpfs', '-o', 'mode=755', 'lab-frr', pathIn(root, '/etc/frr')]]
+  if (root !== '/') {
+    for (const d of ['/run', '/proc', '/dev']) mounts.push(['--rbind', d, pathIn(root, d)])
+  }
+  for (const m of mounts) await must(['mount', ...m])
+  const r = await must(inRoot(root, ['/usr/lib/frr/bgpd', '--version']))
+  return r.split('\n')[0]!.split(' ')[2]!
+}
+
+function locator(o: FrrOptions, version: string): string {
+  const prefix = `fcbb:bb00:${o.side}::/48 block-len 32 node-len 16 func-bits 16`
+  if (version.startsWith('8.')) return `    prefix fcbb:bb00:${o.side}:1::/64 func-bits 16`
+  if (!o.usid) return `    prefix ${prefix}`
+  return `    prefix ${prefix}\n    behavior usid\n    format usid-f3216`
+}
+
+/** The whole configuration of one PE. */
+export function frrConfig(o: FrrOptions, version: string): string {
+  const peer = loopback(otherSide(o.side))
+  const encapsulation = version.startsWith('8.')
+    ? ''
+    : `  encapsulation\n   source-address ${loopback(o.side)}\n  exit\n`
+  const ebgp = o.as === o.peerAs ? '' : ` neighbor ${peer} ebgp-multihop 255\n`
+  const vpn = (family: string) => ` address-family ${family} vpn
+  neighbor ${peer} activate
+ exit-address-family`
+  return `frr defaults traditional
+hostname ${peOf(o.side)}
+log file /run/frr/${peOf(o.side)}/frr.log debugging
+debug bgp neighbor-events
+debug bgp updates
+debug bgp zebra
+segment-routing
+ srv6
+${encapsulation}  locators
+   locator main
+${locator(o, version)}
+   exit
+  exit
+ exit
+exit
+router bgp ${o.as}
+ bgp router-id ${routerId(o.side)}
+ no bgp default ipv4-unicast
+ no bgp ebgp-requires-policy
+ neighbor ${peer} remote-as ${o.peerAs}
+ neighbor ${peer} update-source ${loopback(o.side)}
+ neighbor ${peer} timers 3 9
+ neighbor ${peer} timers connect 1
+ neighbor ${peer} capability extended-nexthop
+${ebgp} segment-routing srv6
+  locator main
+ exit
+${vpn('ipv4')}
+${vpn('ipv6')}
+exit
+${CUSTOMERS.map((c) => vrfConfig(o, c)).join('')}`
+}
+
+function vrfConfig(o: FrrOptions, customer: 'red' | 'blue'): string {
+  const table = TABLE[customer]
+  const family = (name: string) => ` address-family ${name} unicast
+  redistribute connected
+  redistribute kernel
+${o.sid === 'per-family' ? '  sid vpn export auto\n' : ''}  rd vpn export ${rdOf(o.side, table)}
+  rt vpn both 65000:${table}
+  export vpn
+  import vpn
+ exit-address-family
+`
+  return `router bgp ${o.as} vrf vrf-${customer}
+ bgp router-id ${routerId(o.side)}
+ no bgp ebgp-requires-policy
+ no bgp default ipv4-unicast
+${o.sid === 'per-vrf' ? ' sid vpn per-vrf export auto\n' : ''}${family('ipv4')}${family('ipv6')}exit
+`
+}
+
+export class FrrPe implements Pe {
+  readonly side: FrrOptions['side']
+  readonly protocol = 'bgp'
+  readonly #options: FrrOptions
+  readonly #version: string
+  readonly #ns: string
+  #daemons: LabProcess[] = []
+  #loaded = ''
+
+  constructor(options: FrrOptions, version: string) {
+    this.#options = options
+    this.#version = version
+    this.side = options.side
+    this.#ns = peOf(options.side)
+  }
+
+  get program(): string {
+    return `FRR ${this.#version}`
+  }
+
+  async start(): Promise<void> {
+    const { root } = this.#options
+    for (const d of ['/run/frr', '/etc/frr']) {
+      const dir = `${d === '/run/frr' ? d : pathIn(root, d)}/${this.#ns}`
+      mkdirSync(dir, { recursive: true })
+    }
+    const etc = `/etc/frr/${this.#ns}`
+    writeFileSync(pathIn(root, `${etc}/vtysh.conf`), '')
+    const config = frrConfig(this.#options, this.#version)
+    writeFileSync(pathIn(root, `${etc}/frr.conf`), config)
+    await must(inRoot(root, ['chown', '-R', 'frr:frr', `/run/frr/${this.#ns}`, etc]))
+    const daemons = this.#version.startsWith('8.') ? ['zebra', 'bgpd'] : ['mgmtd', 'zebra', 'bgpd']
+    for (const d of daemons) await this.#daemon(d)
+    if (this.#version.startsWith('10.3')) {
+      const own = `fcbb:bb00:${this.side}::/48`
+      const lines = CUSTOMERS.map((c) => `route replace ${own} dev vrf-${c} table ${TABLE[c]}`)
+      await ipBatch(this.#ns, ...lines)
+    }
+    const load = await run(inRoot(root, ['vtysh', '-N', this.#ns, '-f', `${etc}/frr.conf`]))
+    this.#loaded = load.stdout + load.stderr
+    if (load.code !== 0) throw new Error(`${this.program} refused: ${tail(this.#loaded, 5)}`)
+  }
+
+  async #daemon(name: string): Promise<void> {
+    const { root } = this.#options
+    const argv = [`/usr/lib/frr/${name}`, '-N', this.#ns, '-A', '127.0.0.1']
+    if (name === 'zebra') argv.push('-s', '2000000')
+    if (name === 'bgpd') argv.push('-p', '179')
+    const log = `${LOGS}/${this.#ns}-${name}.log`
+    const socket = `/run/frr/${this.#ns}/${name}.vty`
+    rmSync(socket, { force: true }) // one that was killed leaves its socket
+    const process = new LabProcess(name, inNamespace(this.#ns, inRoot(root, argv)), log)
+    this.#daemons.push(process)
+    await waitUntil(
+      `${name} listens`,
+      60,
+      async () => {
+        if (process.status !== null) return `it ended: ${tail(process.output(), 5)}`
+        return existsSync(socket) ? undefined : `no ${socket}`
+      },
+      0.1,
+    )
+  }
+
+  async stop(): Promise<void> {
+    for (const d of [...this.#daemons].reverse()) await d.stop('SIGTERM', 15)
+    this.#daemons = []
+  }
+
+  async kill(): Promise<void> {
+    const bgpd = this.#daemons.find((d) => d.name === 'bgpd')
+    await bgpd?.stop('SIGKILL')
+    this.#daemons = this.#daemons.filter((d) => d !== bgpd)
+  }
+
+  /** Starts bgpd again after kill(). */
+  async revive(): Promise<void> {
+    await this.#daemon('bgpd')
+    const { root } = this.#options
+    const file = `/etc/frr/${this.#ns}/frr.conf`
+    await must(inRoot(root, ['vtysh', '-N', this.#ns, '-f', file]))
+  }
+
+  /** Several commands in one vtysh. */
+  async vtysh(...commands: string[]): Promise<string> {
+    const c = commands.flatMap((x) => ['-c', x])
+    return must(inRoot(this.#options.root, ['vtysh', '-N', this.#ns, ...c]))
+  }
+
+  async json<T>(command: string): Promise<T> {
+    return JSON.parse(await this.vtysh(`${command} json`)) as T
+  }
+
+  async session(): Promise<string | undefined> {
+    const peer = loopback(otherSide(this.side))
+    const all = await this.json<{ peers?: Record<string, { state: string }> }>(
+      'show bgp ipv4 vpn summary',
+    )
+    const state = all.peers?.[peer]?.state ?? 'no neighbour'
+    return state === 'Established' ? undefined : `${peer} is ${state}`
+  }
+
+  async vpnRoutes(family: 4 | 6, wanted: VpnPrefix[]): Promise<string | undefined> {
+    const answer = await this.json<VpnJson>(`show bgp ipv${family} vpn`)
+    const table = answer.routes?.routeDistinguishers ?? {}
+    for (const { rd, prefix } of wanted) {
+      const paths = table[rd]?.[prefix]
+      if (!paths) return `${rd} ${prefix} is not among ${prefixesOf(table)}`
+      if (!paths.some((p) => p.valid && p.bestpath)) {
+        return `${rd} ${prefix} has ${JSON.stringify(paths).slice(0, 300)}`
+      }
+    }
+    return undefined
+  }
+
+  /** Undefined if zebra says that the VRF's BGP routes are installed; else what it says. */
+  async zebraRoutes(family: 4 | 6, vrf: string, wanted: string[]): Promise<string | undefined> {
+    const show = family === 4 ? 'show ip route' : 'show ipv6 route'
+    const table = await this.json<Record<string, ZebraRoute[]>>(`${show} vrf ${vrf} bgp`)
+    for (const prefix of wanted) {
+      const route = table[prefix]?.find((r) => r.protocol === 'bgp')
+      if (!route) return `${prefix} is not among ${Object.keys(table).join(' ') || 'no routes'}`
+      if (!(route.installed && route.selected)) return JSON.stringify(route).slice(0, 300)
+    }
+    return undefined
+  }
+
+  logs(): Map<string, string> {
+    const found = new Map<string, string>()
+    const name = `${this.#ns} ${this.program}`
+    try {
+      const log = readFileSync(`/run/frr/${this.#ns}/frr.log`, 'utf8')
+      found.set(`${name} frr.log`, tail(log, 60))
+    } catch {}
+    if (this.#loaded.trim()) found.set(`${name} vtysh -f`, tail(this.#loaded, 10))
+    for (const d of this.#daemons) {
+      if (d.output().trim()) found.set(`${name} ${d.name}`, tail(d.output(), 15))
+    }
+    return found
+  }
+}
+
+interface BgpPath {
+  valid?: boolean
+  bestpath?: boolean
+  [other: string]: unknown
+}
+type VpnTable = Record<string, Record<string, BgpPath[]>>
+interface VpnJson {
+  routes?: { routeDistinguishers?: VpnTable }
+}
+interface ZebraRoute {
+  protocol: string
+  installed?: boolean
+  selected?: boolean
+}
+
+function prefixesOf(table: VpnTable): string {
+  const all = Object.entries(table).flatMap(([rd, t]) => Object.keys(t).map((p) => `${rd} ${p}`))
+  return all.join(', ') || 'no routes'
+}

@@ -1,0 +1,45 @@
+/** What a namespace's kernel holds, asked with `ip -j`. */
+import { must } from './run.ts'
+
+export interface RouteView {
+  dst: string
+  type?: string
+  dev?: string
+  gateway?: string
+  protocol?: string
+  metric?: number
+  nhid?: number
+  encap?: string
+  mode?: string
+  segs?: string[]
+  action?: string
+}
+
+/** A table's routes ('all' too). Route attributes of a nexthop object are shown by `ip` in line. */
+export async function routesOf(
+  namespace: string,
+  table: number | 'all' | 'main',
+  family: 4 | 6,
+): Promise<RouteView[]> {
+  const argv = ['ip', '-j', `-${family}`, '-n', namespace, 'route', 'show', 'table', `${table}`]
+  const text = await must(argv)
+  return text.trim() === '' ? [] : (JSON.parse(text) as RouteView[])
+}
+
+/** Everything the kernel holds, as text, for a comparison of before and after. */
+export async function kernelState(namespace: string): Promise<string> {
+  const asked = ['-6 route show table all', '-4 route show table all', '-6 rule', '-4 rule']
+  asked.push('-d link', 'addr', 'nexthop', 'sr tunsrc show')
+  const texts = await Promise.all(
+    asked.map((q) => must(['ip', '-n', namespace, ...q.split(' ')]).catch(() => '')),
+  )
+  return texts.map((text, i) => `# ip ${asked[i]}\n${text.replace(/expires \d+sec/g, '')}`).join('')
+}
+
+/** One route in a few words, for messages. */
+export function describeRoute(r: RouteView): string {
+  const how = r.segs
+    ? `${r.encap} ${r.mode ?? ''} ${r.segs.join(',')}`
+    : (r.gateway ?? r.type ?? '')
+  return `${r.dst} ${how} dev ${r.dev ?? '-'} proto ${r.protocol ?? '-'}`
+}

@@ -1,0 +1,57 @@
+/** Pings: once, and without end with an account of every sequence number. */
+import { LabProcess, run } from './run.ts'
+import { LOGS } from './sandbox.ts'
+import { inNamespace } from './topology.ts'
+import { sleep } from './wait-until.ts'
+
+/** Pings from a namespace; gives whether an answer came, and ping's own words. */
+export async function ping(
+  namespace: string,
+  to: string,
+  from?: string,
+  count = 1,
+  wait = 2,
+): Promise<{ reached: boolean; text: string }> {
+  const source = from ? ['-I', from] : []
+  const args = ['ping', '-n', '-c', `${count}`, '-i', '0.2', '-W', `${wait}`, ...source, to]
+  const r = await run(inNamespace(namespace, args))
+  return { reached: r.code === 0, text: (r.stdout + r.stderr).trim() }
+}
+
+/** A ping that goes on until it is stopped. */
+export class ContinuousPing {
+  readonly #process: LabProcess
+  readonly target: string
+
+  constructor(namespace: string, to: string, from: string, interval = 0.2) {
+    this.target = to
+    const args = ['ping', '-n', '-O', '-i', `${interval}`, '-I', from, to]
+    const file = `${LOGS}/ping-${namespace}-${to.replace(/[:.]/g, '_')}-${performance.now()}.log`
+    this.#process = new LabProcess(`ping ${to}`, inNamespace(namespace, args), file)
+  }
+
+  /** Answers so far. */
+  get received(): number {
+    return this.#sequences().length
+  }
+
+  #sequences(): number[] {
+    const lines = this.#process.output().matchAll(/bytes from .*icmp_seq=(\d+)/g)
+    return [...lines].map((m) => Number(m[1]))
+  }
+
+  /** Lets the last answers come in, stops, and names the sequence numbers that never came back. */
+  async stop(): Promise<{ sent: number; received: number; lost: number[] }> {
+    const wanted = this.received
+    for (let i = 0; i < 20 && this.received < wanted + 3; i++) await sleep(0.2)
+    await this.#process.stop('SIGINT', 5)
+    const came = new Set(this.#sequences())
+    const last = Math.max(0, ...came)
+    const lost: number[] = []
+    for (let n = 1; n <= last; n++) if (!came.has(n)) lost.push(n)
+    const sent = Number(/(\d+) packets transmitted/.exec(this.#process.output())?.[1] ?? last)
+    // the very last request may be on its way when the signal comes: two more than that is a loss
+    for (let n = last + 1; n < sent; n++) lost.push(n)
+    return { sent, received: came.size, lost }
+  }
+}
