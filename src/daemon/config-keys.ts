@@ -39,7 +39,7 @@ export function nearestKey(written: string, known: readonly string[]): string | 
   const plain = (key: string) => key.toLowerCase().replaceAll(/[-_]/g, '')
   const target = plain(written)
   let best: string | undefined
-  let least = Math.max(1, Math.floor(target.length / 3)) + 1
+  let least = (target.length <= 3 ? 1 : Math.max(2, Math.floor(target.length / 3))) + 1
   for (const key of known) {
     const distance = editDistance(target, plain(key))
     if (distance < least) {

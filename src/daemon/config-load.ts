@@ -86,7 +86,7 @@ export function parseConfig(text: string, file: string): Config {
 function formatProblem(file: string, { line, column, path, message, source }: ConfigProblem) {
   const where = line > 0 ? `${file}:${line}:${column}` : file
   const head = [where, path, message].filter((part) => part !== '').join(': ')
-  if (source === null) return head
+  if (source === null || source === '') return head
   // Tabs stay tabs, so that the caret stands under its column however wide they are shown.
   const pad = source.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')
   return `${head}\n    ${source}\n    ${pad}^`

@@ -1,0 +1,213 @@
+/**
+ * The HTTP API: read-only JSON on a Unix socket, for srv6d-cli and for whoever may open the socket
+ * (mode 0660). Every reply is checked against api-schema.ts before it leaves; what goes wrong
+ * inside is logged and answered as "internal error".
+ */
+import { lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import type { z } from 'zod'
+import type { Logger } from '../base/logger.ts'
+import {
+  DEFAULT_ROUTE_LIMIT,
+  HealthReply,
+  NeighborsReply,
+  Route,
+  type RouteQuery,
+  RouteQueryString,
+  ShowError,
+  type ShowSource,
+  SidsReply,
+  Status,
+  VrfsReply,
+} from './api-schema.ts'
+import { address, prefix } from './config-values.ts'
+
+/** Routes are checked and written this many at a time; in between BGP has its turn. */
+const ROUTES_A_TURN = 200
+const SOCKET_UMASK = 0o117
+const MAX_CONNECTIONS = 64
+const REQUEST_TIMEOUT_MS = 10_000
+
+export interface ApiOptions {
+  socket: string
+  source: ShowSource
+  log: Logger
+  /** What /readyz says; without it: ready once the daemon is no longer restarting. */
+  ready?: () => boolean
+}
+
+export interface ApiServer {
+  readonly socket: string
+  /** Ends open requests and removes the socket. */
+  close(): Promise<void>
+}
+
+/** The API cannot be offered where the configuration wants it. */
+export class ApiSocketError extends Error {
+  override readonly name = 'ApiSocketError'
+}
+
+/** Listens on `socket`; refuses when another daemon answers there, removes what one left behind. */
+export async function startApi(options: ApiOptions): Promise<ApiServer> {
+  const { socket, log } = options
+  await freeSocket(socket)
+  const app = fastify({
+    bodyLimit: 1024,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: 8192 },
+    logger: false,
+  })
+  app.setErrorHandler((error, _request, reply) => sendError(error, reply, log))
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `no such path: ${request.method} ${request.url.slice(0, 100)}` }),
+  )
+  addRoutes(app, options)
+  await app.ready()
+  const { server } = app
+  server.maxConnections = MAX_CONNECTIONS
+  await listen(server, socket)
+  log.info({ socket }, 'api listening')
+  return { socket, close: () => close(app) }
+}
+
+function addRoutes(app: FastifyInstance, { source, ready, log }: ApiOptions): void {
+  const isReady = ready ?? (() => !source.status().restarting)
+  app.get('/v1/routes', (request, reply) => {
+    const { query, limit } = readRouteQuery(request.query, source)
+    const found = source.routes({ ...query, limit: limit + 1 })
+    const routes = found.slice(0, limit)
+    const first = routes.splice(0, ROUTES_A_TURN).map(encodeRoute)
+    const body = writeRoutes(first, routes, found.length > limit, log)
+    return reply.type('application/json').send(Readable.from(body, { objectMode: false }))
+  })
+  app.get('/v1/neighbors', () => NeighborsReply.parse({ neighbors: source.neighbors() }))
+  app.get('/v1/vrfs', () => VrfsReply.parse({ vrfs: source.vrfs() }))
+  app.get('/v1/sids', () => SidsReply.parse({ sids: source.sids() }))
+  app.get('/v1/status', () => Status.parse(source.status()))
+  app.get('/healthz', () => HealthReply.parse({ ok: true, problems: source.status().problems }))
+  app.get('/readyz', (_request, reply) => {
+    const ok = isReady()
+    return reply.code(ok ? 200 : 503).send({ ok, problems: source.status().problems })
+  })
+}
+
+function encodeRoute(route: Route): string {
+  return JSON.stringify(Route.parse(route))
+}
+
+/** The first routes are encoded already: had they the wrong shape, the answer were status 500. */
+async function* writeRoutes(first: string[], rest: Route[], truncated: boolean, log: Logger) {
+  yield `{"routes":[${first.join(',')}`
+  for (let at = 0; at < rest.length; at += ROUTES_A_TURN) {
+    await turn()
+    const slice = rest.slice(at, at + ROUTES_A_TURN)
+    try {
+      yield `,${slice.map(encodeRoute).join(',')}`
+    } catch (error) {
+      log.error({ err: error }, 'api reply broken off')
+      throw error
+    }
+  }
+  yield `],"truncated":${truncated}}`
+}
+
+function readRouteQuery(raw: unknown, source: ShowSource): { query: RouteQuery; limit: number } {
+  const parsed = RouteQueryString.safeParse(raw)
+  if (!parsed.success) throw new ShowError(describeIssue(parsed.error.issues[0]!))
+  const { vrf, prefix, family, table, limit } = parsed.data
+  if (vrf !== undefined) {
+    if (table !== undefined) throw new ShowError('vrf and table=vpn: expected one of them')
+    const names = source.vrfs().map((each) => each.name)
+    if (!names.includes(vrf)) throw new ShowError(unknownVrf(vrf, names), 404)
+  }
+  return {
+    query: { vrf, family, vpn: table === 'vpn', prefix: prefix && canonicalPrefix(prefix) },
+    limit: limit ?? DEFAULT_ROUTE_LIMIT,
+  }
+}
+
+function unknownVrf(name: string, known: string[]): string {
+  const there = known.length === 0 ? 'none is configured' : `there are ${known.join(', ')}`
+  return `no VRF is called ${JSON.stringify(name)}: ${there}`
+}
+
+function canonicalPrefix(text: string): string {
+  const parsed = (text.includes('/') ? prefix : address).safeParse(text)
+  if (parsed.success) return parsed.data.text
+  throw new ShowError(`prefix: ${JSON.stringify(text)}: ${parsed.error.issues[0]!.message}`)
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return `unknown parameter ${issue.keys.join(', ')}`
+  return `${issue.path.join('.')}: ${issue.message}`
+}
+
+/** A stack, or the words of an exception we did not make, stay inside. */
+function sendError(error: unknown, reply: FastifyReply, log: Logger): FastifyReply {
+  if (error instanceof ShowError) return reply.code(error.status).send({ error: error.message })
+  const status = (error as { statusCode?: unknown }).statusCode
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return reply.code(status).send({ error: (error as Error).message })
+  }
+  log.error({ err: error }, 'api request failed')
+  return reply.code(500).send({ error: 'internal error, see the log of srv6d' })
+}
+
+/** The mask is set while bind makes the socket: at no time may others open it. */
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException) =>
+      reject(new ApiSocketError(`api socket ${socket}: cannot listen (${error.code})`))
+    server.once('error', refuse)
+    const before = process.umask(SOCKET_UMASK)
+    try {
+      server.listen(socket, () => {
+        server.off('error', refuse)
+        resolve()
+      })
+    } finally {
+      process.umask(before)
+    }
+  })
+}
+
+async function close(app: FastifyInstance): Promise<void> {
+  const { server } = app
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeAllConnections()
+  await closed
+  await app.close()
+}
+
+async function freeSocket(socket: string): Promise<void> {
+  mkdirSync(dirname(socket), { recursive: true })
+  const found = lstatSync(socket, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isSocket()) {
+    throw new ApiSocketError(`api socket ${socket}: there is a file that is no socket, left alone`)
+  }
+  if (await answers(socket)) {
+    throw new ApiSocketError(`api socket ${socket}: another srv6d answers there`)
+  }
+  unlinkSync(socket)
+}
+
+/** Whether some process listens; a socket whose process is gone refuses. */
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(socket)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false)
+      else reject(new ApiSocketError(`api socket ${socket}: ${error.code} when asked who listens`))
+    })
+  })
+}
