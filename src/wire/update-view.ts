@@ -79,13 +79,17 @@ export class UpdateView {
   errorEnd = 0
   reason = 0
 
+  /**
+   * Some error asked for treat-as-withdraw: true beside the stronger AFI_SAFI_DISABLE too, when it
+   * counts for the routes of the other families.
+   */
+  treatAsWithdraw = false
+
   /** The family whose End-of-RIB the message is (RFC 4724 §2), else 0. */
   endOfRib: Family | 0 = 0
 
-  /** By type: row + 1 in the columns when `#seen` holds the number of this message. */
+  /** By type: row + 1 in the columns, 0 for a type the message does not have. */
   readonly #row = new Uint16Array(256)
-  readonly #seen = new Int32Array(256)
-  #message = 0
 
   /** Makes the view one of `buf` from `at` to `end` with nothing found yet. */
   reset(buf: Uint8Array, at: number, end: number): void {
@@ -102,28 +106,28 @@ export class UpdateView {
     this.unreachFamily = 0
     this.unreachAfi = this.unreachSafi = 0
     this.unreachAt = this.unreachEnd = 0
+    for (let row = 0; row < this.attrCount; row++) this.#row[this.attrType[row]!] = 0
     this.attrCount = 0
     this.duplicates = 0
     this.outcome = Outcome.OK
     this.errorSubcode = this.errorAttr = this.errorAt = this.errorEnd = this.reason = 0
+    this.treatAsWithdraw = false
     this.endOfRib = 0
-    this.#message = (this.#message + 1) | 0
   }
 
   /** Row of the attribute of a type in the columns, -1 when the message has none. */
   indexOf(type: number): number {
-    return this.#seen[type] === this.#message ? this.#row[type]! : -1
+    return this.#row[type]! - 1
   }
 
   /** Appends an attribute to the columns and returns its row; -1: its type is there already. */
   addAttr(flags: number, type: number, at: number, valueAt: number, end: number): number {
-    if (this.#seen[type] === this.#message) {
+    if (this.#row[type] !== 0) {
       this.duplicates++
       return -1
     }
     const row = this.attrCount++
-    this.#seen[type] = this.#message
-    this.#row[type] = row
+    this.#row[type] = row + 1
     this.attrType[row] = type
     this.attrFlags[row] = flags
     this.attrAt[row] = at
@@ -145,6 +149,7 @@ export class UpdateView {
     at: number,
     end: number,
   ): void {
+    if (outcome === Outcome.TREAT_AS_WITHDRAW) this.treatAsWithdraw = true
     if (outcome <= this.outcome) return
     this.outcome = outcome
     this.reason = reason

@@ -1,0 +1,146 @@
+/**
+ * HOT: a TCP stream cut into BGP messages (RFC 4271 §4.1, §6.1). A message that lies whole in a
+ * chunk is given as a span of it; only one that is split over chunks is copied, into the one
+ * buffer of the framer. transport.ts pushes, session.ts is the sink.
+ */
+import { copyBytes, u16 } from '../base/bytes.ts'
+import { BgpError } from './error.ts'
+import {
+  ErrorCode,
+  HEADER_LENGTH,
+  HeaderError,
+  MAX_EXTENDED_MESSAGE,
+  MAX_LENGTH,
+  MAX_MESSAGE,
+  MIN_LENGTH,
+} from './registry.ts'
+
+/** Who gets the messages. */
+export interface FrameSink {
+  /**
+   * One message: its body is `buf` from `at` to `end`, valid until this call returns. May call
+   * Framer.reset, which ends the delivery of the chunk.
+   */
+  onMessage(type: number, buf: Uint8Array, at: number, end: number): void
+}
+
+const MARKER_LENGTH = 16
+
+/** Cuts the chunks of one connection into messages. */
+export class Framer {
+  /** 4096, or 65535 once extended messages were negotiated (RFC 8654 §4). */
+  maxLength = MAX_MESSAGE
+
+  readonly #sink: FrameSink
+  /** The octets so far of a message split over chunks; how many; how many it will have. */
+  readonly #split: Uint8Array = Buffer.allocUnsafeSlow(MAX_EXTENDED_MESSAGE)
+  #have = 0
+  #want = 0
+  /** Counts resets: a push that sees it change stops. */
+  #resets = 0
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink
+  }
+
+  /** Forgets a message that is not complete, and what is left of a chunk that is being pushed. */
+  reset(): void {
+    this.#have = 0
+    this.#want = 0
+    this.maxLength = MAX_MESSAGE
+    this.#resets++
+  }
+
+  /** Takes the next chunk of the stream; throws the BgpError of a header that is not one. */
+  push(chunk: Uint8Array): void {
+    const resets = this.#resets
+    let at = this.#have > 0 ? this.#complete(chunk) : 0
+    while (at < chunk.length && this.#resets === resets) {
+      const left = chunk.length - at
+      const length = left < HEADER_LENGTH ? HEADER_LENGTH : this.#checkHeader(chunk, at)
+      if (left < length) {
+        this.#keep(chunk, at, length)
+        return
+      }
+      const type = chunk[at + MARKER_LENGTH + 2]!
+      at += length
+      this.#sink.onMessage(type, chunk, at - length + HEADER_LENGTH, at)
+    }
+  }
+
+  /** Keeps the end of a chunk, the beginning of a message of which `want` octets are needed next. */
+  #keep(chunk: Uint8Array, at: number, want: number): void {
+    copyBytes(chunk, at, this.#split, 0, chunk.length - at)
+    this.#have = chunk.length - at
+    this.#want = want
+  }
+
+  /** Goes on with the split message; returns where the chunk goes on behind it. */
+  #complete(chunk: Uint8Array): number {
+    let at = this.#fill(chunk, 0)
+    if (this.#have < this.#want) return at
+    if (this.#want === HEADER_LENGTH) {
+      this.#want = this.#checkHeader(this.#split, 0)
+      at = this.#fill(chunk, at)
+      if (this.#have < this.#want) return at
+    }
+    const end = this.#want
+    this.#have = 0
+    this.#want = 0
+    this.#sink.onMessage(this.#split[MARKER_LENGTH + 2]!, this.#split, HEADER_LENGTH, end)
+    return at
+  }
+
+  /** Takes from the chunk what the split message still wants; returns where the chunk goes on. */
+  #fill(chunk: Uint8Array, at: number): number {
+    const count = Math.min(this.#want - this.#have, chunk.length - at)
+    copyBytes(chunk, at, this.#split, this.#have, count)
+    this.#have += count
+    return at + count
+  }
+
+  /** RFC 4271 §6.1: the length of the message whose 19 header octets stand at `at`. */
+  #checkHeader(buf: Uint8Array, at: number): number {
+    for (let k = at; k < at + MARKER_LENGTH; k++) {
+      if (buf[k] !== 0xff) throw notSynchronized(k - at, buf[k]!)
+    }
+    const length = u16(buf, at + MARKER_LENGTH)
+    if (length < HEADER_LENGTH || length > this.maxLength) {
+      throw badLength(length, `${HEADER_LENGTH} to ${this.maxLength}`)
+    }
+    const type = buf[at + MARKER_LENGTH + 2]!
+    if (MIN_LENGTH[type] === 0) throw badType(type)
+    if (length < MIN_LENGTH[type]! || length > MAX_LENGTH[type]!) {
+      throw badLength(length, `${MIN_LENGTH[type]} to ${MAX_LENGTH[type]} for type ${type}`)
+    }
+    return length
+  }
+}
+
+function notSynchronized(octet: number, value: number): BgpError {
+  return new BgpError(
+    ErrorCode.MESSAGE_HEADER,
+    HeaderError.CONNECTION_NOT_SYNCHRONIZED,
+    `marker octet ${octet} is 0x${value.toString(16).padStart(2, '0')}, expected 0xff`,
+  )
+}
+
+/** The data is the length field (RFC 4271 §6.1). */
+function badLength(length: number, expected: string): BgpError {
+  return new BgpError(
+    ErrorCode.MESSAGE_HEADER,
+    HeaderError.BAD_MESSAGE_LENGTH,
+    `message length ${length}, expected ${expected}`,
+    Uint8Array.of(length >>> 8, length & 0xff),
+  )
+}
+
+/** The data is the type field (RFC 4271 §6.1). */
+function badType(type: number): BgpError {
+  return new BgpError(
+    ErrorCode.MESSAGE_HEADER,
+    HeaderError.BAD_MESSAGE_TYPE,
+    `message type ${type}, expected 1 to 5`,
+    Uint8Array.of(type),
+  )
+}

@@ -1,0 +1,22 @@
+/** The public face of `srv6d/update`: from the octets of a session to prefixes, attributes and SIDs. */
+export * from './address.ts'
+export * from './as-path.ts'
+export { BgpError } from './error.ts'
+export * from './ext-community.ts'
+export { Framer, type FrameSink } from './framer.ts'
+export { NlriCursor } from './nlri-cursor.ts'
+export {
+  checkPrefixSid,
+  prefixSidErrorText,
+  readServiceSid,
+  rebuildSid,
+  ServiceSid,
+  SidProblem,
+  type SidStructure,
+  sidProblemText,
+} from './prefix-sid.ts'
+export * from './registry.ts'
+export { errorOf } from './update-error.ts'
+export { parseUpdate } from './update-parser.ts'
+export { reasonText, UpdateReason } from './update-reason.ts'
+export { type UpdateSession, UpdateView } from './update-view.ts'
