@@ -2,7 +2,7 @@
  * The capabilities of an OPEN (RFC 5492) as one typed value, and back. session/negotiate.ts
  * intersects two of them. Called once a session.
  */
-import { Parser } from 'binary-parser'
+import { Parser } from 'binary-parser/dist/binary_parser.js'
 import { SmartBuffer } from 'smart-buffer'
 import { hexOf } from '../base/bytes.ts'
 import { BgpError } from './error.ts'

@@ -2,7 +2,7 @@
  * NOTIFICATION (RFC 4271 §4.5): code(1) subcode(1) data, with the two forms of data that carry
  * more: the Shutdown Communication (RFC 9003) and the Hard Reset (RFC 8538).
  */
-import { Parser } from 'binary-parser'
+import { Parser } from 'binary-parser/dist/binary_parser.js'
 import { SmartBuffer } from 'smart-buffer'
 import { putU16 } from '../base/bytes.ts'
 import { BgpError } from './error.ts'

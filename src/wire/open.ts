@@ -3,7 +3,7 @@
  * parameters (RFC 9072). Checks form and version; whether AS, hold time and identifier suit us is
  * for session/negotiate.ts. Called once a session, so objects are fine here.
  */
-import { Parser } from 'binary-parser'
+import { Parser } from 'binary-parser/dist/binary_parser.js'
 import { SmartBuffer } from 'smart-buffer'
 import { putU16, u16 } from '../base/bytes.ts'
 import { AS_TRANS } from './as-path.ts'
