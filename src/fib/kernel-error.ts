@@ -1,0 +1,45 @@
+import { constants } from 'node:os'
+import { getSystemErrorName } from 'node:util'
+
+/** `ENETUNREACH` for 101; `errno 524` for a number that has no name outside the kernel. */
+export function errnoName(errno: number): string {
+  if (errno <= 0) return 'no error'
+  try {
+    return getSystemErrorName(-errno)
+  } catch {
+    return `errno ${errno}`
+  }
+}
+
+/** The number of an errno's name; EIO when the name is none. */
+export function errnoNumber(name: string): number {
+  return (constants.errno as Record<string, number>)[name] ?? constants.errno.EIO
+}
+
+/** What the kernel refused: the operation, its errno, and the kernel's own words where it has some. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError'
+  readonly errno: number
+
+  constructor(operation: string, errno: number, words = '') {
+    super(`${operation}: ${errnoName(errno)}${words === '' ? '' : ` (${words})`}`)
+    this.errno = errno
+  }
+}
+
+// biome-ignore format: one row a kind
+export const Errno = {
+  EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, EIO: 5, EAGAIN: 11, ENOMEM: 12, EBUSY: 16, EEXIST: 17, ENODEV: 19,
+  EINVAL: 22, EOPNOTSUPP: 95, ENETDOWN: 100, ENETUNREACH: 101, ENOBUFS: 105, EHOSTUNREACH: 113,
+} as const
+
+/** Refusals that pass by themselves: the same request a few milliseconds later may succeed. */
+export function isTransient(errno: number): boolean {
+  return (
+    errno === Errno.ENOMEM ||
+    errno === Errno.ENOBUFS ||
+    errno === Errno.EAGAIN ||
+    errno === Errno.EINTR ||
+    errno === Errno.EBUSY
+  )
+}

@@ -1,0 +1,153 @@
+/**
+ * The kernel as the rest of srv6d sees it: a port. `linux-kernel.ts` is the real one over netlink,
+ * test/support/fake-kernel.ts the one in memory. Nothing behind it knows of BGP, nothing in front
+ * of it of netlink.
+ */
+
+/** Kinds of route, by the kernel's RTN_ numbers; UNICAST goes by a nexthop object. */
+export const RouteKind = { UNICAST: 1, BLACKHOLE: 6, UNREACHABLE: 7, THROW: 9 } as const
+export type RouteKind = (typeof RouteKind)[keyof typeof RouteKind]
+
+export const RouteOp = { REPLACE: 1, DELETE: 2 } as const
+
+/** Changes to routes, a column a field; `errno` is the kernel's answer to each, 0 for done. */
+export interface RouteBatch {
+  count: number
+  op: Uint8Array
+  table: Int32Array
+  /** 4 or 6. */
+  family: Uint8Array
+  bits: Uint8Array
+  /** Four a route: the address as integers, most significant first; IPv4 in the first. */
+  words: Int32Array
+  kind: Uint8Array
+  /** Kernel id of the nexthop object of a UNICAST route, else 0. */
+  nexthop: Int32Array
+  metric: Int32Array
+  errno: Int32Array
+}
+
+/** What a nexthop object does with a packet; two equal ones share one object. */
+export interface NexthopContent {
+  ifindex: number
+  /** 4 or 16 octets; without it the device alone. */
+  gateway?: Uint8Array
+  /** 16 octets each, in the order travelled: H.Encaps (RFC 8986 §5.1). */
+  segments?: Uint8Array[]
+  /** H.Encaps or H.Encaps.Red (RFC 8986 §5.1, §5.2). */
+  mode?: EncapMode
+  onlink?: boolean
+}
+
+export type EncapMode = 'encap' | 'encap.red'
+
+export interface NexthopSpec extends NexthopContent {
+  id: number
+}
+
+/** A SID of this router (RFC 8986 §4): a seg6local route in the main table. */
+export interface LocalSid {
+  sid: Uint8Array
+  prefixBits: number
+  /** Endpoint behaviour, the code of wire/registry.ts. */
+  behavior: number
+  /** Table that decapsulated packets are looked up in. */
+  table: number
+  /** Device of the route: the VRF's. */
+  ifindex: number
+  nextCsid?: { blockBits: number; nodeFunctionBits: number }
+}
+
+export interface KernelRoute {
+  table: number
+  family: 4 | 6
+  words: Int32Array
+  bits: number
+  kind: number
+  nexthop: number
+  metric: number
+  protocol: number
+}
+
+export interface Link {
+  ifindex: number
+  name: string
+  up: boolean
+  /** Link index of the bridge, bond or VRF it is enslaved to, 0 if none. */
+  master: number
+  /** 'vrf', 'veth' …; absent for plain hardware. */
+  kind?: string
+  /** Routing table of a VRF device. */
+  vrfTable?: number
+  mtu: number
+}
+
+export interface InterfaceAddress {
+  ifindex: number
+  /** 4 or 16 octets. */
+  address: Uint8Array
+  bits: number
+  scope: number
+}
+
+/** What the kernel holds that carries srv6d's protocol number. */
+export interface KernelDump {
+  routes: KernelRoute[]
+  nexthops: NexthopSpec[]
+  localSids: LocalSid[]
+}
+
+export type RouteTo = { ifindex: number; gateway?: Uint8Array; metric?: number } | { errno: number }
+
+/** `overflow`: notifications were lost, look at everything again. */
+export type KernelChange = 'link' | 'address' | 'route' | 'nexthop' | 'overflow'
+
+/** Every refusal is a KernelError with the errno, but for routes: there it stands in the batch. */
+export interface Kernel {
+  /**
+   * The VRF device `name` of routing table `table`, created or adopted, and up. Refuses, in plain
+   * words, a name that is something else and a table that is another VRF's.
+   */
+  ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }>
+  removeLink(name: string): Promise<void>
+  /** Puts an interface into a VRF; its global IPv6 addresses stay, though the kernel drops them. */
+  enslave(ifname: string, vrfIfindex: number): Promise<void>
+  setUp(name: string): Promise<void>
+  /** Writes /proc/sys/`path`, when it differs; 'ok' or why not. */
+  sysctl(path: string, value: string): Promise<string>
+  /** Source address of encapsulated packets, for the whole network namespace. */
+  setTunnelSource(address: Uint8Array): Promise<void>
+  links(): Promise<Link[]>
+  addresses(): Promise<InterfaceAddress[]>
+  /** Carries the changes out in order and fills `errno`; what passes by itself is tried again. */
+  applyRoutes(batch: RouteBatch): Promise<void>
+  /** Creates the object; an id that exists is EEXIST, never overwritten. */
+  putNexthop(nexthop: NexthopSpec): Promise<void>
+  /** Deletes the object and every route that uses it; gone already is well. */
+  deleteNexthop(id: number): Promise<void>
+  putLocalSid(sid: LocalSid): Promise<void>
+  deleteLocalSid(sid: LocalSid): Promise<void>
+  /** How a packet for `address` leaves by the main table, or the errno of there being no way. */
+  routeTo(address: Uint8Array): Promise<RouteTo>
+  /** Everything that carries srv6d's protocol number. */
+  dump(): Promise<KernelDump>
+  /** Tells what kind of thing changed by others, not what; the caller looks. Returns the end of it. */
+  watch(onChange: (what: KernelChange) => void): () => void
+  close(): Promise<void>
+}
+
+/** A batch with room for `capacity` changes, to be filled and reused. */
+export function routeBatch(capacity: number): RouteBatch {
+  return {
+    count: 0,
+    op: new Uint8Array(capacity),
+    table: new Int32Array(capacity),
+    family: new Uint8Array(capacity),
+    bits: new Uint8Array(capacity),
+    words: new Int32Array(capacity * 4),
+    kind: new Uint8Array(capacity),
+    nexthop: new Int32Array(capacity),
+    metric: new Int32Array(capacity),
+    errno: new Int32Array(capacity),
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The Kernel port over netlink: routes, nexthop objects, SIDs, look-ups and dumps through a raw
+ * socket of our own, links and addresses through the `netlink` package.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from '../base/logger.ts'
+import { behaviorName } from '../wire/registry.ts'
+import type {
+  InterfaceAddress,
+  Kernel,
+  KernelChange,
+  KernelDump,
+  Link,
+  LocalSid,
+  NexthopSpec,
+  RouteBatch,
+  RouteTo,
+} from './kernel.ts'
+import { Errno, isTransient, KernelError } from './kernel-error.ts'
+import { watchKernel } from './kernel-watch.ts'
+import { RouteWriter } from './netlink-batch.ts'
+import { NetlinkControl } from './netlink-control.ts'
+import { type NetlinkMessage, NetlinkSocket } from './netlink-socket.ts'
+import { NetlinkWriter } from './netlink-writer.ts'
+import {
+  CTRL_ATTR_FAMILY_ID,
+  NETLINK_GENERIC,
+  NETLINK_ROUTE,
+  RTPROT_SRV6D,
+} from './rtnetlink-constants.ts'
+import { decodeLocalSid, decodeNexthop, decodeRoute, decodeRouteTo } from './rtnetlink-decode.ts'
+import * as encode from './rtnetlink-encode.ts'
+import { writeSysctl } from './sysctl.ts'
+import { VrfDevices } from './vrf-device.ts'
+
+const RETRY_MS = 5
+const RETRIES = 100
+const DUMP_TRIES = 5
+
+/** The kernel of this machine, in the network namespace of this process. */
+export class LinuxKernel implements Kernel {
+  readonly #log: Logger
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
+  readonly #routes = new RouteWriter(this.#socket)
+  readonly #control = new NetlinkControl()
+  readonly #vrfs: VrfDevices
+  readonly #writer = new NetlinkWriter(4096)
+  readonly #watches = new Set<() => void>()
+  #seq = 0x40000000
+  #requests = 0
+
+  constructor(log: Logger) {
+    this.#log = log
+    this.#vrfs = new VrfDevices(this.#control, log)
+  }
+
+  /** Changes asked of the kernel so far: a restart that finds all as it should be asks none. */
+  get writes(): number {
+    return this.#requests + this.#routes.messages
+  }
+
+  ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }> {
+    return this.#vrfs.ensure(name, table)
+  }
+
+  removeLink(name: string): Promise<void> {
+    return this.#vrfs.remove(name)
+  }
+
+  enslave(ifname: string, vrfIfindex: number): Promise<void> {
+    return this.#vrfs.enslave(ifname, vrfIfindex)
+  }
+
+  setUp(name: string): Promise<void> {
+    return this.#vrfs.setUp(name)
+  }
+
+  sysctl(path: string, value: string): Promise<string> {
+    return writeSysctl(path, value)
+  }
+
+  links(): Promise<Link[]> {
+    return this.#control.links()
+  }
+
+  async addresses(): Promise<InterfaceAddress[]> {
+    const addresses = await this.#control.addresses()
+    return addresses.map(({ ifindex, address, bits, scope }) => ({ ifindex, address, bits, scope }))
+  }
+
+  async applyRoutes(batch: RouteBatch): Promise<void> {
+    await this.#routes.apply(batch)
+    if (this.#routes.lastWords !== '') {
+      this.#log.debug({ kernel: this.#routes.lastWords }, 'route refused')
+      this.#routes.lastWords = ''
+    }
+  }
+
+  putNexthop(nexthop: NexthopSpec): Promise<void> {
+    return this.#change(`RTM_NEWNEXTHOP ${nexthop.id}`, (w, seq) =>
+      encode.encodeNewNexthop(w, nexthop, seq),
+    )
+  }
+
+  deleteNexthop(id: number): Promise<void> {
+    return this.#delete(`RTM_DELNEXTHOP ${id}`, (w, seq) => encode.encodeDelNexthop(w, id, seq))
+  }
+
+  async putLocalSid(sid: LocalSid): Promise<void> {
+    const action = encode.sidAction(sid.behavior)
+    const operation = `RTM_NEWROUTE of a SID, ${behaviorName(sid.behavior)}`
+    if (!action) throw new KernelError(operation, Errno.EOPNOTSUPP, 'no data plane for it')
+    await this.#change(operation, (w, seq) => encode.encodeNewLocalSid(w, sid, action, seq))
+  }
+
+  deleteLocalSid(sid: LocalSid): Promise<void> {
+    return this.#delete('RTM_DELROUTE of a SID', (w, seq) => encode.encodeDelLocalSid(w, sid, seq))
+  }
+
+  async routeTo(address: Uint8Array): Promise<RouteTo> {
+    const writer = this.#begin()
+    encode.encodeGetRoute(writer, address, this.#seq)
+    let found: RouteTo | undefined
+    const refused = this.#socket.attempt(writer.buf, writer.end, (reply) => {
+      const { kind: _, ...way } = decodeRouteTo(reply.payload)
+      found = way
+    })
+    return found ?? { errno: refused?.errno ?? Errno.ENETUNREACH }
+  }
+
+  async setTunnelSource(address: Uint8Array): Promise<void> {
+    const socket = new NetlinkSocket(NETLINK_GENERIC)
+    try {
+      const operation = 'set the SRv6 tunnel source'
+      const lookup = this.#begin()
+      encode.encodeGetSeg6Family(lookup, this.#seq)
+      let family = 0
+      socket.request(`${operation}: generic netlink SEG6`, lookup.buf, lookup.end, (reply) => {
+        family = reply.payload.attributes(4).get(CTRL_ATTR_FAMILY_ID)?.u16() ?? 0
+      })
+      const writer = this.#begin()
+      encode.encodeSetTunnelSource(writer, family, address, this.#seq)
+      socket.request(operation, writer.buf, writer.end)
+    } finally {
+      socket.close()
+    }
+  }
+
+  async dump(): Promise<KernelDump> {
+    for (let tries = 1; ; tries++) {
+      const { dump, interrupted } = await this.#dumpOnce()
+      if (!interrupted || tries === DUMP_TRIES) return dump
+    }
+  }
+
+  async #dumpOnce(): Promise<{ dump: KernelDump; interrupted: boolean }> {
+    const dump: KernelDump = { routes: [], nexthops: [], localSids: [] }
+    const onRoute = ({ payload }: NetlinkMessage) => {
+      const sid = decodeLocalSid(payload)
+      if (sid) return void dump.localSids.push(sid)
+      const route = decodeRoute(payload)
+      if (route && route.protocol === RTPROT_SRV6D) dump.routes.push(route)
+    }
+    const onNexthop = ({ payload }: NetlinkMessage) => {
+      const nexthop = decodeNexthop(payload)
+      if (nexthop) dump.nexthops.push(nexthop)
+    }
+    const socket = new NetlinkSocket(NETLINK_ROUTE)
+    let interrupted = false
+    try {
+      for (const [put, onPart] of [
+        [encode.encodeDumpNexthops, onNexthop],
+        [(w: NetlinkWriter, seq: number) => encode.encodeDumpRoutes(w, false, seq), onRoute],
+        [(w: NetlinkWriter, seq: number) => encode.encodeDumpRoutes(w, true, seq), onRoute],
+      ] as const) {
+        const writer = this.#begin()
+        put(writer, this.#seq)
+        const result = await socket.dump('dump', writer.buf, writer.end, onPart)
+        interrupted ||= result.interrupted
+      }
+    } finally {
+      socket.close()
+    }
+    return { dump, interrupted }
+  }
+
+  watch(onChange: (what: KernelChange) => void): () => void {
+    const end = watchKernel(this.#socket.portId, this.#log, onChange)
+    this.#watches.add(end)
+    return () => {
+      this.#watches.delete(end)
+      end()
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#watches) end()
+    this.#watches.clear()
+    this.#control.close()
+    this.#socket.close()
+  }
+
+  #begin(): NetlinkWriter {
+    this.#seq = (this.#seq + 1) >>> 0
+    this.#writer.reset()
+    return this.#writer
+  }
+
+  /** One acknowledged change; asked again for a while when the kernel lacks memory. */
+  async #change(
+    operation: string,
+    put: (writer: NetlinkWriter, seq: number) => void,
+  ): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const writer = this.#begin()
+      put(writer, this.#seq)
+      this.#requests++
+      const refused = this.#socket.attempt(writer.buf, writer.end)
+      if (!refused) return
+      if (!isTransient(refused.errno) || tries === RETRIES) {
+        throw new KernelError(operation, refused.errno, refused.words)
+      }
+      await pause(RETRY_MS)
+    }
+  }
+
+  /** The same, where "not there" is what was wanted. */
+  async #delete(
+    operation: string,
+    put: (writer: NetlinkWriter, seq: number) => void,
+  ): Promise<void> {
+    try {
+      await this.#change(operation, put)
+    } catch (error) {
+      const gone = [Errno.ESRCH, Errno.ENOENT, Errno.ENODEV] as number[]
+      if (!(error instanceof KernelError) || !gone.includes(error.errno)) throw error
+    }
+  }
+}

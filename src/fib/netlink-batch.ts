@@ -1,0 +1,109 @@
+/**
+ * Route changes to the kernel: a batch as messages of one send of some 16 KB, an ack asked of the
+ * last only, errnos back to the changes that failed. Between two sends the event loop has its
+ * turn. What the kernel could not do for want of memory is asked again a little later.
+ */
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { type RouteBatch, RouteOp } from './kernel.ts'
+import { Errno, isTransient } from './kernel-error.ts'
+import { ackErrno, ackWords, type NetlinkSocket } from './netlink-socket.ts'
+import { NetlinkWriter } from './netlink-writer.ts'
+import { Nlm, Nlmsg } from './rtnetlink-constants.ts'
+import { encodeRoute, ROUTE_MESSAGE_BYTES } from './rtnetlink-encode.ts'
+
+const SEND_BYTES = 16 * 1024
+/** Per-CPU allocations of the kernel are refilled within milliseconds. */
+const RETRY_MS = 5
+const RETRIES = 100
+
+export class RouteWriter {
+  readonly #socket: NetlinkSocket
+  readonly #writer = new NetlinkWriter(SEND_BYTES)
+  #seq = 1
+  #changes = new Int32Array(Math.ceil(SEND_BYTES / ROUTE_MESSAGE_BYTES) + 1)
+  /** The kernel's words about the last change it refused. */
+  lastWords = ''
+  /** Messages sent since the start; a test of "writes nothing" counts them. */
+  messages = 0
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket
+  }
+
+  async apply(batch: RouteBatch): Promise<void> {
+    // -1: still to be done
+    for (let k = 0; k < batch.count; k++) batch.errno[k] = -1
+    for (let round = 0; ; round++) {
+      await this.#sendAll(batch)
+      if (round === RETRIES || !requeueTransient(batch)) break
+      await pause(RETRY_MS)
+    }
+  }
+
+  async #sendAll(batch: RouteBatch): Promise<void> {
+    let k = 0
+    for (;;) {
+      k = this.#sendSome(batch, k)
+      if (k >= batch.count) return
+      await turn()
+    }
+  }
+
+  /** One send of changes not yet done, from `from` on; returns where it stopped. */
+  #sendSome(batch: RouteBatch, from: number): number {
+    const writer = this.#writer
+    writer.reset()
+    const seq = this.#seq
+    let count = 0
+    let k = from
+    for (; k < batch.count && writer.end + ROUTE_MESSAGE_BYTES <= SEND_BYTES; k++) {
+      if (batch.errno[k] !== -1) continue
+      encodeRoute(writer, batch, k, (seq + count) >>> 0)
+      this.#changes[count++] = k
+    }
+    if (count === 0) return k
+    writer.addFlags(Nlm.ACK)
+    this.#seq = (seq + count) >>> 0
+    this.messages += count
+    const failed = this.#socket.send(writer.buf, writer.end)
+    if (failed !== 0) this.#fail(batch, count, failed)
+    else this.#collect(batch, seq, count)
+    return k
+  }
+
+  /** Reads the acks. Only failures and the last change answer: silence means done. */
+  #collect(batch: RouteBatch, seq: number, count: number): void {
+    let answered = false
+    for (let k = 0; k < count; k++) batch.errno[this.#changes[k]!] = 0
+    const lost = this.#socket.receive((message) => {
+      const k = (message.seq - seq) >>> 0
+      if (message.type !== Nlmsg.ERROR || k >= count) return
+      if (k === count - 1) answered = true
+      const change = this.#changes[k]!
+      const errno = ackErrno(message)
+      batch.errno[change] = goneAlready(batch, change, errno) ? 0 : errno
+      if (batch.errno[change] !== 0) this.lastWords = ackWords(message)
+    })
+    // Answers were lost: every change is idempotent, so all of them are asked again.
+    if (lost !== 0 || !answered) this.#fail(batch, count, Errno.ENOBUFS)
+  }
+
+  #fail(batch: RouteBatch, count: number, errno: number): void {
+    for (let k = 0; k < count; k++) batch.errno[this.#changes[k]!] = errno
+  }
+}
+
+/** Marks what may succeed later as still to be done; tells whether there is any. */
+function requeueTransient(batch: RouteBatch): boolean {
+  let any = false
+  for (let k = 0; k < batch.count; k++) {
+    if (!isTransient(batch.errno[k]!)) continue
+    batch.errno[k] = -1
+    any = true
+  }
+  return any
+}
+
+function goneAlready(batch: RouteBatch, k: number, errno: number): boolean {
+  return batch.op[k] === RouteOp.DELETE && (errno === Errno.ESRCH || errno === Errno.ENOENT)
+}

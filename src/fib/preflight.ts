@@ -1,0 +1,62 @@
+/**
+ * What SRv6 L3VPN needs of the host's settings. srv6d sets them itself; each that cannot be set is
+ * a sentence that says what will not work and the command that mends it.
+ */
+import type { Kernel } from './kernel.ts'
+
+interface Setting {
+  path: string
+  value: string
+  /** What does not work without it. */
+  without: string
+}
+
+// biome-ignore format: one row a setting
+const NAMESPACE: readonly Setting[] = [
+  { path: 'net/vrf/strict_mode', value: '1', without: 'the kernel refuses the SIDs of VRFs' },
+  { path: 'net/ipv4/ip_forward', value: '1', without: 'IPv4 of VPNs is not forwarded' },
+  { path: 'net/ipv6/conf/all/forwarding', value: '1', without: 'IPv6 and SRv6 are not forwarded' },
+  { path: 'net/ipv4/conf/all/rp_filter', value: '0', without: 'IPv4 that comes out of SRv6 is dropped' },
+  { path: 'net/ipv4/conf/default/rp_filter', value: '0', without: 'IPv4 is dropped on VRF devices made later' },
+]
+
+/**
+ * Sets what the whole network namespace needs; call it once the first VRF device is there (only
+ * then does net.vrf.strict_mode exist). Returns a sentence for each setting that failed.
+ */
+export async function prepareNamespace(kernel: Kernel): Promise<string[]> {
+  return apply(kernel, NAMESPACE)
+}
+
+/** Sets what a VRF device needs: no reverse path filter, IPv6 not disabled. */
+export async function prepareVrfDevice(kernel: Kernel, device: string): Promise<string[]> {
+  return apply(kernel, [
+    {
+      path: `net/ipv4/conf/${device}/rp_filter`,
+      value: '0',
+      without: `IPv4 that comes out of SRv6 is dropped on ${device}`,
+    },
+    {
+      path: `net/ipv6/conf/${device}/disable_ipv6`,
+      value: '0',
+      without: `SIDs through ${device} do not work`,
+    },
+  ])
+}
+
+async function apply(kernel: Kernel, settings: readonly Setting[]): Promise<string[]> {
+  const problems: string[] = []
+  for (const setting of settings) {
+    const why = await kernel.sysctl(setting.path, setting.value)
+    if (why !== 'ok') problems.push(sentence(setting, why))
+  }
+  return problems
+}
+
+function sentence(setting: Setting, why: string): string {
+  if (setting.path.startsWith('net/vrf/') && why === 'ENOENT') {
+    return `this kernel has no VRF devices (net.vrf.strict_mode is missing), ${setting.without}: run \`modprobe vrf\``
+  }
+  const command = `sysctl -w ${setting.path.includes('.') ? setting.path : setting.path.replaceAll('/', '.')}=${setting.value}`
+  return `${setting.path} could not be set to ${setting.value} (${why}), ${setting.without}: run \`${command}\``
+}

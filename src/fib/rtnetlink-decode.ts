@@ -1,0 +1,223 @@
+/**
+ * What the kernel says, of the kinds that srv6d installs: routes over nexthop objects, nexthop
+ * objects, SIDs; links and addresses. Anything else decodes to undefined.
+ */
+import {
+  type EncapMode,
+  type InterfaceAddress,
+  type KernelRoute,
+  type Link,
+  type LocalSid,
+  type NexthopSpec,
+  RouteKind,
+} from './kernel.ts'
+import { LITTLE_ENDIAN } from './netlink-writer.ts'
+import {
+  AF_INET6,
+  IFF_UP,
+  Ifa,
+  Ifla,
+  LWTUNNEL_ENCAP_SEG6,
+  LWTUNNEL_ENCAP_SEG6_LOCAL,
+  Nha,
+  RT_TABLE_MAIN,
+  RTNH_F_ONLINK,
+  RTPROT_SRV6D,
+  Rta,
+  SEG6_IPTUN_MODE_ENCAP,
+  SEG6_IPTUN_MODE_ENCAP_RED,
+  SEG6_IPTUNNEL_SRH,
+  Seg6Local,
+} from './rtnetlink-constants.ts'
+import { sidBehavior } from './rtnetlink-encode.ts'
+
+/** A span of octets with fields in host order: a message's payload or an attribute's value. */
+export class Span {
+  readonly buf: Uint8Array
+  readonly at: number
+  readonly end: number
+  readonly #view: DataView
+
+  constructor(buf: Uint8Array, at = 0, end = buf.length) {
+    this.buf = buf
+    this.at = at
+    this.end = end
+    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
+  }
+
+  get length(): number {
+    return this.end - this.at
+  }
+
+  u8(offset = 0): number {
+    return offset < this.length ? this.buf[this.at + offset]! : 0
+  }
+
+  u16(offset = 0): number {
+    return offset + 2 <= this.length ? this.#view.getUint16(this.at + offset, LITTLE_ENDIAN) : 0
+  }
+
+  u32(offset = 0): number {
+    return offset + 4 <= this.length ? this.#view.getUint32(this.at + offset, LITTLE_ENDIAN) : 0
+  }
+
+  /** Four octets in network order, as a signed integer. */
+  word(offset: number): number {
+    return offset + 4 <= this.length ? this.#view.getInt32(this.at + offset, false) : 0
+  }
+
+  copy(): Uint8Array {
+    return this.buf.slice(this.at, this.end)
+  }
+
+  text(): string {
+    return new TextDecoder().decode(this.buf.subarray(this.at, this.end)).replace(/\0.*$/s, '')
+  }
+
+  /** The attributes behind a fixed part of `skip` octets: rtattr len(2) type(2) value. */
+  attributes(skip = 0): Map<number, Span> {
+    const found = new Map<number, Span>()
+    let at = this.at + skip
+    while (at + 4 <= this.end) {
+      const len = this.#view.getUint16(at, LITTLE_ENDIAN)
+      if (len < 4 || at + len > this.end) break
+      const type = this.#view.getUint16(at + 2, LITTLE_ENDIAN) & 0x3fff
+      found.set(type, new Span(this.buf, at + 4, at + len))
+      at += (len + 3) & ~3
+    }
+    return found
+  }
+}
+
+const RTMSG_BYTES = 12
+
+/** rtmsg of a route by nexthop object, or of a kind that needs none, whoever made it. */
+export function decodeRoute(message: Span): KernelRoute | undefined {
+  const attributes = message.attributes(RTMSG_BYTES)
+  const kind = message.u8(7)
+  const nexthop = attributes.get(Rta.NH_ID)?.u32() ?? 0
+  if (kind === RouteKind.UNICAST && nexthop === 0) return undefined
+  const words = new Int32Array(4)
+  const destination = attributes.get(Rta.DST)
+  if (destination) for (let k = 0; k < 4; k++) words[k] = destination.word(k * 4)
+  return {
+    table: attributes.get(Rta.TABLE)?.u32() ?? message.u8(4),
+    family: message.u8() === AF_INET6 ? 6 : 4,
+    words,
+    bits: message.u8(1),
+    kind,
+    nexthop,
+    metric: attributes.get(Rta.PRIORITY)?.u32() ?? 0,
+    protocol: message.u8(5),
+  }
+}
+
+/** rtmsg of a seg6local route of srv6d in the main table. */
+export function decodeLocalSid(message: Span): LocalSid | undefined {
+  if (message.u8() !== AF_INET6 || message.u8(5) !== RTPROT_SRV6D) return undefined
+  const attributes = message.attributes(RTMSG_BYTES)
+  if (attributes.get(Rta.ENCAP_TYPE)?.u16() !== LWTUNNEL_ENCAP_SEG6_LOCAL) return undefined
+  if ((attributes.get(Rta.TABLE)?.u32() ?? message.u8(4)) !== RT_TABLE_MAIN) return undefined
+  const encap = attributes.get(Rta.ENCAP)?.attributes()
+  const table = encap?.get(Seg6Local.VRFTABLE) ?? encap?.get(Seg6Local.TABLE)
+  return {
+    sid: attributes.get(Rta.DST)?.copy() ?? new Uint8Array(16),
+    prefixBits: message.u8(1),
+    behavior: sidBehavior(encap?.get(Seg6Local.ACTION)?.u32() ?? 0),
+    table: table?.u32() ?? 0,
+    ifindex: attributes.get(Rta.OIF)?.u32() ?? 0,
+  }
+}
+
+/** nhmsg of a nexthop object of srv6d. */
+export function decodeNexthop(message: Span): NexthopSpec | undefined {
+  if (message.u8(2) !== RTPROT_SRV6D) return undefined
+  const attributes = message.attributes(8)
+  const id = attributes.get(Nha.ID)
+  if (!id || attributes.has(Nha.GROUP) || attributes.has(Nha.BLACKHOLE)) return undefined
+  const nexthop: NexthopSpec = { id: id.u32(), ifindex: attributes.get(Nha.OIF)?.u32() ?? 0 }
+  const gateway = attributes.get(Nha.GATEWAY)
+  if (gateway) nexthop.gateway = gateway.copy()
+  if ((message.u32(4) & RTNH_F_ONLINK) !== 0) nexthop.onlink = true
+  if (attributes.get(Nha.ENCAP_TYPE)?.u16() === LWTUNNEL_ENCAP_SEG6) {
+    const tunnel = attributes.get(Nha.ENCAP)?.attributes().get(SEG6_IPTUNNEL_SRH)
+    if (tunnel) decodeSeg6Tunnel(tunnel, nexthop)
+  }
+  return nexthop
+}
+
+function decodeSeg6Tunnel(tunnel: Span, nexthop: NexthopSpec): void {
+  nexthop.segments = []
+  const first = tunnel.u8(8)
+  for (let k = first; k >= 0; k--) {
+    const at = tunnel.at + 12 + k * 16
+    nexthop.segments.push(tunnel.buf.slice(at, at + 16))
+  }
+  const mode = MODES.get(tunnel.u32())
+  if (mode) nexthop.mode = mode
+}
+
+const MODES = new Map<number, EncapMode>([
+  [SEG6_IPTUN_MODE_ENCAP, 'encap'],
+  [SEG6_IPTUN_MODE_ENCAP_RED, 'encap.red'],
+])
+
+/** The answer to RTM_GETROUTE. */
+export function decodeRouteTo(message: Span): {
+  ifindex: number
+  gateway?: Uint8Array
+  metric?: number
+  kind: number
+} {
+  const attributes = message.attributes(RTMSG_BYTES)
+  const gateway = attributes.get(Rta.GATEWAY)?.copy() ?? viaOf(attributes.get(Rta.VIA))
+  const metric = attributes.get(Rta.PRIORITY)?.u32()
+  return {
+    ifindex: attributes.get(Rta.OIF)?.u32() ?? 0,
+    kind: message.u8(7),
+    ...(gateway ? { gateway } : {}),
+    ...(metric === undefined ? {} : { metric }),
+  }
+}
+
+/** rtvia: family(2) address; an IPv4 route's gateway of the other family. */
+function viaOf(via: Span | undefined): Uint8Array | undefined {
+  return via?.copy().subarray(2)
+}
+
+/** ifinfomsg: family(1) pad(1) type(2) index(4) flags(4) change(4). */
+export function decodeLink(message: Span): Link {
+  const attributes = message.attributes(16)
+  const info = attributes.get(Ifla.LINKINFO)?.attributes()
+  const kind = info?.get(Ifla.INFO_KIND)?.text()
+  const table =
+    kind === 'vrf' ? info?.get(Ifla.INFO_DATA)?.attributes().get(Ifla.VRF_TABLE)?.u32() : undefined
+  return {
+    ifindex: message.u32(4),
+    name: attributes.get(Ifla.IFNAME)?.text() ?? '',
+    up: (message.u32(8) & IFF_UP) !== 0,
+    master: attributes.get(Ifla.MASTER)?.u32() ?? 0,
+    mtu: attributes.get(Ifla.MTU)?.u32() ?? 0,
+    ...(kind === undefined ? {} : { kind }),
+    ...(table === undefined ? {} : { vrfTable: table }),
+  }
+}
+
+/** An address as the kernel has it, with the flags that decide whether it outlives an enslaving. */
+export interface KernelAddress extends InterfaceAddress {
+  flags: number
+}
+
+/** ifaddrmsg: family(1) prefixlen(1) flags(1) scope(1) index(4). */
+export function decodeAddress(message: Span): KernelAddress | undefined {
+  const attributes = message.attributes(8)
+  const address = attributes.get(Ifa.LOCAL) ?? attributes.get(Ifa.ADDRESS)
+  if (!address) return undefined
+  return {
+    ifindex: message.u32(4),
+    address: address.copy(),
+    bits: message.u8(1),
+    scope: message.u8(3),
+    flags: attributes.get(Ifa.FLAGS)?.u32() ?? message.u8(2),
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * VRF devices: created or adopted, brought up; interfaces put into them. What is there already is
+ * never changed: a device of another kind or table is refused in plain words.
+ */
+import type { Logger } from '../base/logger.ts'
+import { formatAddress } from '../wire/address.ts'
+import type { Link } from './kernel.ts'
+import { Errno, KernelError } from './kernel-error.ts'
+import type { NetlinkControl } from './netlink-control.ts'
+import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE } from './rtnetlink-constants.ts'
+import type { KernelAddress } from './rtnetlink-decode.ts'
+
+export class VrfDevices {
+  readonly #control: NetlinkControl
+  readonly #log: Logger
+
+  constructor(control: NetlinkControl, log: Logger) {
+    this.#control = control
+    this.#log = log
+  }
+
+  /** The device `name` of `table`, up; created when there is none. */
+  async ensure(name: string, table: number): Promise<{ ifindex: number; created: boolean }> {
+    const found = adoptable(await this.#control.links(), name, table)
+    if (found) {
+      if (!found.up) await this.#control.setUp(found.ifindex, name)
+      return { ifindex: found.ifindex, created: false }
+    }
+    await this.#create(name, table)
+    const made = (await this.#control.links()).find((link) => link.name === name)
+    if (!made) throw new KernelError(`create VRF device ${name}`, Errno.ENODEV)
+    await this.#control.setUp(made.ifindex, name)
+    this.#log.info({ device: name, table, ifindex: made.ifindex }, 'VRF device created')
+    return { ifindex: made.ifindex, created: true }
+  }
+
+  async #create(name: string, table: number): Promise<void> {
+    try {
+      await this.#control.createVrf(name, table)
+    } catch (error) {
+      if (error instanceof KernelError && error.errno === Errno.EOPNOTSUPP) {
+        throw new KernelError(
+          `create VRF device ${name}`,
+          error.errno,
+          'this kernel has no VRF devices: load them with `modprobe vrf`, or use a kernel with CONFIG_NET_VRF',
+        )
+      }
+      throw error
+    }
+  }
+
+  /**
+   * Puts an interface into a VRF. The kernel takes an interface's IPv6 down and up for that, and
+   * drops its global addresses unless `keep_addr_on_down` is set; those that go are added again.
+   */
+  async enslave(ifname: string, vrfIfindex: number): Promise<void> {
+    const links = await this.#control.links()
+    const link = linkNamed(links, ifname, 'enslave')
+    if (link.master === vrfIfindex) return
+    if (link.master !== 0) {
+      const master = links.find((other) => other.ifindex === link.master)
+      throw new KernelError(
+        `enslave ${ifname}`,
+        Errno.EBUSY,
+        `it belongs to ${master?.name ?? `link ${link.master}`} already`,
+      )
+    }
+    const before = await this.#ipv6Addresses(link.ifindex)
+    await this.#control.setMaster(link.ifindex, ifname, vrfIfindex)
+    await this.#restore(ifname, link.ifindex, before)
+  }
+
+  async #ipv6Addresses(ifindex: number): Promise<KernelAddress[]> {
+    const addresses = await this.#control.addresses()
+    return addresses.filter(
+      (address) =>
+        address.ifindex === ifindex &&
+        address.address.length === 16 &&
+        address.scope === RT_SCOPE_UNIVERSE &&
+        (address.flags & IFA_F_PERMANENT) !== 0,
+    )
+  }
+
+  async #restore(ifname: string, ifindex: number, before: KernelAddress[]): Promise<void> {
+    const kept = await this.#ipv6Addresses(ifindex)
+    for (const address of before) {
+      const text = `${formatAddress(address.address, 0, 16)}/${address.bits}`
+      if (kept.some((other) => Buffer.compare(other.address, address.address) === 0)) continue
+      await this.#control.addAddress(address)
+      this.#log.info({ interface: ifname, address: text }, 'IPv6 address kept across enslaving')
+    }
+  }
+
+  async setUp(name: string): Promise<void> {
+    const link = linkNamed(await this.#control.links(), name, 'set up')
+    if (!link.up) await this.#control.setUp(link.ifindex, name)
+  }
+
+  async remove(name: string): Promise<void> {
+    const link = (await this.#control.links()).find((other) => other.name === name)
+    if (link) await this.#control.remove(link.ifindex, name)
+  }
+}
+
+function linkNamed(links: Link[], name: string, operation: string): Link {
+  const link = links.find((other) => other.name === name)
+  if (!link) throw new KernelError(`${operation} ${name}`, Errno.ENODEV, 'no such interface')
+  return link
+}
+
+/** The device to adopt, undefined when it is to be created; throws when neither may be. */
+export function adoptable(links: Link[], name: string, table: number): Link | undefined {
+  const operation = `VRF device ${name}`
+  const same = links.find((link) => link.name === name)
+  if (same && same.kind !== 'vrf') {
+    const kind = same.kind ?? 'a plain interface'
+    throw new KernelError(operation, Errno.EEXIST, `${name} exists and is ${kind}, expected vrf`)
+  }
+  if (same && same.vrfTable !== table) {
+    throw new KernelError(
+      operation,
+      Errno.EEXIST,
+      `${name} exists with table ${same.vrfTable}, expected ${table}`,
+    )
+  }
+  const other = links.find((link) => link.vrfTable === table && link.name !== name)
+  if (other) {
+    throw new KernelError(operation, Errno.EEXIST, `table ${table} is VRF device ${other.name}'s`)
+  }
+  return same
+}
