@@ -165,6 +165,7 @@ const TABLE: Record<FsmState, readonly Step[]> = {
       [CONNECTED, to('OpenConfirm')],
       [STOPS, to('Idle', 'notifyCease', 'dropConnection')],
       [[E.HOLD_TIMER_EXPIRES], to('Idle', 'notifyHoldTimerExpired', 'dropConnection')],
+      [[E.SEND_HOLD_TIMER_EXPIRES], to('Idle', 'notifySendHoldTimerExpired', 'dropConnection')],
       [[E.KEEPALIVE_TIMER_EXPIRES], to('OpenConfirm', 'sendKeepalive')],
       [[E.TCP_CONNECTION_FAILS], to('Idle', 'dropConnection')],
       [NOTIFIED, to('Idle', 'dropConnection')],
