@@ -1,0 +1,411 @@
+/**
+ * Every route that srv6d wants in a kernel table, beside what the kernel has of it.
+ *
+ *   row  table family bits words        metric   want            have            errno
+ *   1    10    4      24   10.2.0.0     8986     UNICAST nh 3    UNICAST nh 3    0        installed
+ *   2    10    6      64   2001:db8:2:: 8986     UNICAST nh 3    –               ENOMEM   failed
+ *   3    10    6      128  fcbb:bb00:2… 8986     –               THROW           0        to be deleted
+ *
+ * `want` and `unwant` only note; `flush` brings the kernel there, a row at most once a round.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { SystemClock } from '../base/clock.ts'
+import { DirtyQueue } from '../base/dirty-queue.ts'
+import type { Logger } from '../base/logger.ts'
+import { grown } from '../base/row-pool.ts'
+import { type FibRow, RouteRows } from './fib-rows.ts'
+import { type Kernel, type KernelRoute, RouteKind, RouteOp, routeBatch } from './kernel.ts'
+import { errnoName, isTransient } from './kernel-error.ts'
+import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+import { LAST_RESORT_METRIC, ROUTE_METRIC } from './rtnetlink-constants.ts'
+
+export type { FibRow } from './fib-rows.ts'
+export type FibState = 'pending' | 'installed' | 'failed'
+
+const BATCH = 512
+const NO_NEXTHOP = 0 as NexthopRow
+/** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
+const AGAIN_MS = 100
+const AGAIN_MAX_MS = 5000
+
+export class FibTable {
+  readonly #kernel: Kernel
+  readonly #nexthops: NexthopTable
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #rows = new RouteRows()
+  #wantKind = new Uint8Array(64)
+  #wantNexthop = new Int32Array(64)
+  #haveKind = new Uint8Array(64)
+  #haveNexthop = new Int32Array(64)
+  #errno = new Int32Array(64)
+  /** 1: found in the kernel at the start and not asked for since. */
+  #stale = new Uint8Array(64)
+
+  readonly #dirty = new DirtyQueue()
+  readonly #batch = routeBatch(BATCH)
+  readonly #flightRow = new Int32Array(BATCH)
+  readonly #flightNexthop = new Int32Array(BATCH)
+  #running: Promise<void> | undefined
+  #again: Timer | undefined
+  #againMs = AGAIN_MS
+  #wanted = 0
+  #installed = 0
+  #failed = 0
+  #staleCount = 0
+
+  constructor(
+    kernel: Kernel,
+    nexthops: NexthopTable,
+    log: Logger,
+    clock: Clock = new SystemClock(),
+  ) {
+    this.#kernel = kernel
+    this.#nexthops = nexthops
+    this.#log = log
+    this.#clock = clock
+  }
+
+  /**
+   * Asks for a route; IPv4 reads one word at `at`, IPv6 four. `nexthop` is 0 but for UNICAST; the
+   * table takes references of its own.
+   */
+  want(
+    table: number,
+    family: 4 | 6,
+    words: Int32Array,
+    at: number,
+    bits: number,
+    kind: RouteKind,
+    nexthop: NexthopRow | 0,
+    metric: number = ROUTE_METRIC,
+  ): FibRow {
+    const row = this.#rows.add(table, family, words, at, bits, metric)
+    if (row >= this.#wantKind.length) this.#grow()
+    if (this.#stale[row] === 1) this.#setStale(row, 0)
+    if (this.#wantKind[row] === kind && this.#wantNexthop[row] === nexthop) return row
+    if (this.#wantKind[row] === 0) this.#wanted++
+    if (nexthop !== 0) this.#nexthops.retain(nexthop)
+    this.#giveNexthop(this.#wantNexthop[row]!)
+    this.#wantKind[row] = kind
+    this.#wantNexthop[row] = nexthop
+    this.#dirty.add(row)
+    return row
+  }
+
+  unwant(
+    table: number,
+    family: 4 | 6,
+    words: Int32Array,
+    at: number,
+    bits: number,
+    metric: number = ROUTE_METRIC,
+  ): void {
+    const row = this.#rows.find(table, family, words, at, bits, metric)
+    if (row !== 0) this.#unwantRow(row)
+  }
+
+  /** The VRF's last resort in both families: without it a look-up would go on to the main table. */
+  wantUnreachableDefaults(table: number): void {
+    const none = new Int32Array(4)
+    this.want(table, 4, none, 0, 0, RouteKind.UNREACHABLE, 0, LAST_RESORT_METRIC)
+    this.want(table, 6, none, 0, 0, RouteKind.UNREACHABLE, 0, LAST_RESORT_METRIC)
+  }
+
+  /** Gives up every route of a table, adopted ones included: the VRF goes. */
+  unwantTable(table: number): void {
+    for (const row of this.#rows.all()) if (this.#rows.tableOf(row) === table) this.#drop(row)
+  }
+
+  /** Gives up everything: a stop that leaves nothing behind. */
+  unwantAll(): void {
+    for (const row of this.#rows.all()) this.#drop(row)
+  }
+
+  /** The row of a route that is wanted or installed, 0 if there is none. */
+  find(
+    table: number,
+    family: 4 | 6,
+    words: Int32Array,
+    at: number,
+    bits: number,
+    metric: number = ROUTE_METRIC,
+  ): FibRow | 0 {
+    return this.#rows.find(table, family, words, at, bits, metric)
+  }
+
+  stateOf(row: FibRow): FibState {
+    if (this.#errno[row] !== 0) return 'failed'
+    return this.#isSettled(row) ? 'installed' : 'pending'
+  }
+
+  /** What the kernel last said to this row, 0 when all is well. */
+  errnoOf(row: FibRow): number {
+    return this.#errno[row]!
+  }
+
+  /** The nexthop row that is wanted, 0 for a route that needs none. */
+  nexthopOf(row: FibRow): NexthopRow | 0 {
+    return this.#wantNexthop[row] as NexthopRow
+  }
+
+  /** Rows that the kernel refused. */
+  *failedRows(): Generator<FibRow> {
+    if (this.#failed === 0) return
+    for (const row of this.#rows.all()) if (this.#errno[row] !== 0) yield row
+  }
+
+  /** One row as an object, for `show`, logs and tests. */
+  row(row: FibRow) {
+    return {
+      ...this.#rows.row(row),
+      kind: this.#wantKind[row]!,
+      nexthop: this.#wantNexthop[row]! as NexthopRow,
+      installedKind: this.#haveKind[row]!,
+      state: this.stateOf(row),
+      errno: errnoName(this.#errno[row]!),
+      stale: this.#stale[row] === 1,
+    }
+  }
+
+  *rows(): Generator<FibRow> {
+    yield* this.#rows.all()
+  }
+
+  /** Rows still to be brought to the kernel. */
+  get pending(): number {
+    return this.#dirty.size
+  }
+
+  get counts(): { wanted: number; installed: number; failed: number; stale: number } {
+    return {
+      wanted: this.#wanted,
+      installed: this.#installed,
+      failed: this.#failed,
+      stale: this.#staleCount,
+    }
+  }
+
+  /** Brings the kernel to what is wanted now; while one runs, the same run takes in what comes. */
+  flush(): Promise<void> {
+    return this.#running ?? this.#run(this.#flushAll())
+  }
+
+  /** Runs `work` while no flush runs, then flushes; a flush asked for meanwhile is this one. */
+  exclusively(work: () => Promise<void>): Promise<void> {
+    const before = this.#running?.catch(() => {}) ?? Promise.resolve()
+    return this.#run(before.then(work).then(() => this.#flushAll()))
+  }
+
+  #run(work: Promise<void>): Promise<void> {
+    const running = work.finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+
+  async #flushAll(): Promise<void> {
+    for (;;) {
+      await this.#nexthops.ensure()
+      this.#fill()
+      if (this.#batch.count > 0) {
+        await this.#kernel.applyRoutes(this.#batch)
+        this.#settle()
+      } else if (this.#dirty.size === 0) break
+    }
+    await this.#nexthops.collect()
+  }
+
+  /** Takes dirty rows into the batch; a row whose nexthop object is missing fails or waits. */
+  #fill(): void {
+    this.#batch.count = 0
+    let looks = this.#dirty.size
+    while (looks-- > 0 && this.#batch.count < BATCH) {
+      const row = this.#dirty.take() as FibRow
+      if (this.#stale[row] === 1) continue
+      if (this.#isSettled(row)) {
+        this.#setErrno(row, 0)
+        if (this.#wantKind[row] === 0) this.#rows.remove(row)
+        continue
+      }
+      const nexthop = this.#wantNexthop[row] as NexthopRow
+      if (nexthop === 0) this.#put(row, 0)
+      else this.#putThrough(row, nexthop)
+    }
+  }
+
+  #putThrough(row: FibRow, nexthop: NexthopRow): void {
+    const state = this.#nexthops.stateOf(nexthop)
+    if (state === 'installed') this.#put(row, this.#nexthops.idOf(nexthop))
+    else if (state === 'pending') this.#dirty.add(row)
+    else this.#setErrno(row, this.#nexthops.errnoOf(nexthop))
+  }
+
+  #put(row: FibRow, nexthopId: number): void {
+    const batch = this.#batch
+    const k = batch.count++
+    this.#rows.copyKey(row, batch, k)
+    batch.op[k] = this.#wantKind[row] === 0 ? RouteOp.DELETE : RouteOp.REPLACE
+    batch.kind[k] = this.#wantKind[row]!
+    batch.nexthop[k] = nexthopId
+    this.#flightRow[k] = row
+    const nexthop = this.#wantNexthop[row]!
+    this.#flightNexthop[k] = nexthop
+    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
+  }
+
+  /** Takes the kernel's answers; `want` may have changed its mind meanwhile and stays dirty. */
+  #settle(): void {
+    let again = false
+    for (let k = 0; k < this.#batch.count; k++) {
+      const row = this.#flightRow[k]! as FibRow
+      const errno = this.#batch.errno[k]!
+      if (errno === 0) {
+        this.#setHave(row, this.#batch.kind[k]!, this.#flightNexthop[k]!)
+        this.#setErrno(row, 0)
+        // A deleted row is freed, a changed mind worked on, in the next round.
+        if (!this.#isSettled(row) || this.#wantKind[row] === 0) this.#dirty.add(row)
+      } else {
+        this.#setErrno(row, errno)
+        again ||= isTransient(errno)
+      }
+      this.#giveNexthop(this.#flightNexthop[k]!)
+    }
+    if (again) this.#scheduleAgain()
+    else this.#againMs = AGAIN_MS
+  }
+
+  #scheduleAgain(): void {
+    if (this.#again) return
+    this.#log.warn({ retryMs: this.#againMs }, 'the kernel has no memory for routes, trying again')
+    this.#again = this.#clock.after(this.#againMs, () => {
+      this.#again = undefined
+      for (const row of this.failedRows()) {
+        if (isTransient(this.#errno[row]!)) this.#dirty.add(row)
+      }
+      this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
+    })
+    this.#againMs = Math.min(this.#againMs * 2, AGAIN_MAX_MS)
+  }
+
+  /** Asks again for every row and nexthop object that the kernel refused; `flush` then does it. */
+  retryFailed(): void {
+    this.#nexthops.retryFailed()
+    for (const row of this.failedRows()) this.#dirty.add(row)
+  }
+
+  /** Ends the timer of retries. */
+  stop(): void {
+    this.#again?.cancel()
+    this.#again = undefined
+  }
+
+  /**
+   * Routes found in the kernel at the start, after NexthopTable.adopt: they stay as they are until
+   * they are asked for (the same costs nothing) or `sweep` finds that nobody did.
+   */
+  adopt(routes: readonly KernelRoute[]): void {
+    const byId = this.#nexthops.rowsById()
+    for (const route of routes) {
+      const nexthop = route.nexthop === 0 ? NO_NEXTHOP : (byId.get(route.nexthop) ?? NO_NEXTHOP)
+      const { table, family, words, bits, metric } = route
+      const row = this.#rows.add(table, family, words, 0, bits, metric)
+      if (row >= this.#wantKind.length) this.#grow()
+      this.#setHave(row, route.kind, nexthop)
+      if (this.#wantKind[row] === 0) this.#setStale(row, 1)
+      else this.#dirty.add(row)
+    }
+  }
+
+  /** Gives up the adopted routes that nobody asked for; returns how many. `flush` deletes them. */
+  sweep(): number {
+    const count = this.#staleCount
+    if (count > 0) for (const row of this.#rows.all()) if (this.#stale[row] === 1) this.#drop(row)
+    return count
+  }
+
+  /**
+   * Compares with what the kernel holds now, after NexthopTable.resync, and notes what is missing
+   * or different for `flush`. Returns the number of such rows. To be called within `exclusively`.
+   */
+  resync(routes: readonly KernelRoute[]): number {
+    const byId = this.#nexthops.rowsById()
+    const seen = new Uint8Array(this.#rows.capacity)
+    let changed = 0
+    for (const { table, family, words, bits, metric, kind, nexthop } of routes) {
+      const row = this.#rows.find(table, family, words, 0, bits, metric)
+      if (row === 0) continue
+      seen[row] = 1
+      const there = nexthop === 0 ? NO_NEXTHOP : (byId.get(nexthop) ?? NO_NEXTHOP)
+      if (this.#haveKind[row] === kind && this.#haveNexthop[row] === there) continue
+      this.#setHave(row, kind, there)
+      this.#dirty.add(row)
+      changed++
+    }
+    for (const row of this.#rows.all()) {
+      if (this.#haveKind[row] === 0 || seen[row] === 1) continue
+      this.#setHave(row, 0, 0)
+      if (this.#stale[row] === 1) this.#setStale(row, 0)
+      this.#dirty.add(row)
+      changed++
+    }
+    return changed
+  }
+
+  #unwantRow(row: FibRow): void {
+    if (this.#wantKind[row] === 0) return
+    this.#wanted--
+    this.#giveNexthop(this.#wantNexthop[row]!)
+    this.#wantKind[row] = 0
+    this.#wantNexthop[row] = 0
+    this.#dirty.add(row)
+  }
+
+  #drop(row: FibRow): void {
+    if (this.#stale[row] === 1) this.#setStale(row, 0)
+    this.#unwantRow(row)
+    this.#dirty.add(row)
+  }
+
+  #isSettled(row: FibRow): boolean {
+    return (
+      this.#wantKind[row] === this.#haveKind[row] &&
+      this.#wantNexthop[row] === this.#haveNexthop[row]
+    )
+  }
+
+  #setHave(row: FibRow, kind: number, nexthop: number): void {
+    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
+    this.#giveNexthop(this.#haveNexthop[row]!)
+    if (this.#haveKind[row] === 0 && kind !== 0) this.#installed++
+    if (this.#haveKind[row] !== 0 && kind === 0) this.#installed--
+    this.#haveKind[row] = kind
+    this.#haveNexthop[row] = nexthop
+  }
+
+  #setErrno(row: FibRow, errno: number): void {
+    if (this.#errno[row] === 0 && errno !== 0) this.#failed++
+    if (this.#errno[row] !== 0 && errno === 0) this.#failed--
+    this.#errno[row] = errno
+  }
+
+  #setStale(row: FibRow, stale: 0 | 1): void {
+    this.#staleCount += stale - this.#stale[row]!
+    this.#stale[row] = stale
+  }
+
+  #giveNexthop(nexthop: number): void {
+    if (nexthop !== 0) this.#nexthops.release(nexthop as NexthopRow)
+  }
+
+  #grow(): void {
+    const capacity = this.#rows.capacity
+    this.#wantKind = grown(this.#wantKind, capacity)
+    this.#wantNexthop = grown(this.#wantNexthop, capacity)
+    this.#haveKind = grown(this.#haveKind, capacity)
+    this.#haveNexthop = grown(this.#haveNexthop, capacity)
+    this.#errno = grown(this.#errno, capacity)
+    this.#stale = grown(this.#stale, capacity)
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The SIDs of this router, wanted and in the kernel: a few a VRF. The same ways as FibTable: want
+ * and unwant note, flush acts, a refusal stays with its SID, what is found right is left alone.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { Kernel, LocalSid } from './kernel.ts'
+import { errnoName, KernelError } from './kernel-error.ts'
+import { sidAction } from './rtnetlink-encode.ts'
+
+export type SidState = 'pending' | 'installed' | 'failed'
+
+interface Entry {
+  sid: LocalSid
+  wanted: boolean
+  /** What the kernel has, undefined for nothing. */
+  have: LocalSid | undefined
+  error: KernelError | undefined
+  /** Found at the start and not asked for since. */
+  stale: boolean
+}
+
+export class LocalSidTable {
+  readonly #kernel: Kernel
+  readonly #log: Logger
+  readonly #entries = new Map<string, Entry>()
+  readonly #dirty = new Set<string>()
+  #running: Promise<void> | undefined
+
+  constructor(kernel: Kernel, log: Logger) {
+    this.#kernel = kernel
+    this.#log = log
+  }
+
+  want(sid: LocalSid): void {
+    const key = keyOf(sid)
+    const entry = this.#entries.get(key)
+    if (entry) Object.assign(entry, { sid, wanted: true, stale: false })
+    else {
+      const fresh = { sid, wanted: true, have: undefined, error: undefined, stale: false }
+      this.#entries.set(key, fresh)
+    }
+    this.#dirty.add(key)
+  }
+
+  unwant(sid: LocalSid): void {
+    const entry = this.#entries.get(keyOf(sid))
+    if (entry) this.#drop(entry)
+  }
+
+  unwantAll(): void {
+    for (const entry of this.#entries.values()) this.#drop(entry)
+  }
+
+  /** undefined: neither wanted nor there. */
+  stateOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): SidState | undefined {
+    const entry = this.#entries.get(keyOf(sid))
+    if (!entry) return undefined
+    if (entry.error) return 'failed'
+    return isSettled(entry) ? 'installed' : 'pending'
+  }
+
+  errnoOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): number {
+    return this.#entries.get(keyOf(sid))?.error?.errno ?? 0
+  }
+
+  /** The refusal in words, the kernel's own included; null when there is none. */
+  whyOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): string | null {
+    return this.#entries.get(keyOf(sid))?.error?.message ?? null
+  }
+
+  get counts(): { wanted: number; installed: number; failed: number; stale: number } {
+    const all = [...this.#entries.values()]
+    return {
+      wanted: all.filter((entry) => entry.wanted).length,
+      installed: all.filter((entry) => entry.have).length,
+      failed: all.filter((entry) => entry.error).length,
+      stale: all.filter((entry) => entry.stale).length,
+    }
+  }
+
+  flush(): Promise<void> {
+    this.#running ??= this.#flushAll().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #flushAll(): Promise<void> {
+    // Set iteration also reaches what is added while it runs.
+    for (const key of this.#dirty) {
+      this.#dirty.delete(key)
+      const entry = this.#entries.get(key)
+      if (entry && !entry.stale) await this.#bring(key, entry)
+    }
+  }
+
+  async #bring(key: string, entry: Entry): Promise<void> {
+    const { sid, wanted } = entry
+    try {
+      if (!isSettled(entry)) {
+        if (wanted) await this.#kernel.putLocalSid(sid)
+        else if (entry.have) await this.#kernel.deleteLocalSid(entry.have)
+        entry.have = wanted ? sid : undefined
+      }
+      entry.error = undefined
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error
+      entry.error = error
+      this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')
+      return
+    }
+    if (!entry.wanted && !entry.have) this.#entries.delete(key)
+  }
+
+  retryFailed(): void {
+    for (const [key, entry] of this.#entries) if (entry.error) this.#dirty.add(key)
+  }
+
+  /** SIDs found in the kernel at the start: left alone until asked for or swept. */
+  adopt(sids: readonly LocalSid[]): void {
+    for (const sid of sids) {
+      const entry = this.#entries.get(keyOf(sid))
+      if (entry) entry.have = sid
+      else {
+        const found = { sid, wanted: false, have: sid, error: undefined, stale: true }
+        this.#entries.set(keyOf(sid), found)
+      }
+    }
+  }
+
+  /** Gives up the adopted SIDs that nobody asked for; returns how many. */
+  sweep(): number {
+    const stale = [...this.#entries.values()].filter((entry) => entry.stale)
+    for (const entry of stale) this.#drop(entry)
+    return stale.length
+  }
+
+  /** Compares with what the kernel holds now; what went away is pending again. */
+  resync(sids: readonly LocalSid[]): number {
+    const there = new Map(sids.map((sid) => [keyOf(sid), sid]))
+    let changed = 0
+    for (const [key, entry] of this.#entries) {
+      const now = there.get(key)
+      if (sameSid(now, entry.have)) continue
+      entry.have = now
+      this.#dirty.add(key)
+      changed++
+    }
+    return changed
+  }
+
+  #drop(entry: Entry): void {
+    entry.wanted = false
+    entry.stale = false
+    this.#dirty.add(keyOf(entry.sid))
+  }
+}
+
+function isSettled(entry: Entry): boolean {
+  return entry.wanted ? sameSid(entry.sid, entry.have) : entry.have === undefined
+}
+
+/** Whether the kernel would be asked for the same: a NEXT-CSID behaviour is its classic action. */
+function sameSid(a: LocalSid | undefined, b: LocalSid | undefined): boolean {
+  if (!a || !b) return a === b
+  return (
+    a.table === b.table &&
+    a.ifindex === b.ifindex &&
+    sidAction(a.behavior)?.action === sidAction(b.behavior)?.action
+  )
+}
+
+function keyOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): string {
+  return `${Buffer.from(sid.sid).toString('hex')}/${sid.prefixBits}`
+}
