@@ -1,6 +1,12 @@
 /** The public face of `srv6d/update`: from the octets of a session to prefixes, attributes and SIDs. */
 export * from './address.ts'
 export * from './as-path.ts'
+export {
+  type DecodedAttribute,
+  type DecodedNlri,
+  type DecodedUpdate,
+  decodeUpdate,
+} from './decode.ts'
 export { BgpError } from './error.ts'
 export * from './ext-community.ts'
 export { Framer, type FrameSink } from './framer.ts'
