@@ -1,5 +1,5 @@
 import { ByteIntern } from '../base/byte-intern.ts'
-import { copyBytes, putU16, putU32 } from '../base/bytes.ts'
+import { copyBytes, putU16, putU32, u32 } from '../base/bytes.ts'
 import type { Id } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 
@@ -80,6 +80,11 @@ export class NextHopTable {
   addressOf(id: NextHopId): Uint8Array {
     if (this.kindOf(id) === NextHopKind.DEVICE) return new Uint8Array(0)
     return this.#intern.bytes.slice(this.#intern.atOf(id) + 3, this.#intern.endOf(id))
+  }
+
+  /** The interface index that a DEVICE row names. */
+  deviceOf(id: NextHopId): number {
+    return u32(this.#intern.bytes, this.#intern.atOf(id) + 3)
   }
 
   reachOf(id: NextHopId): Reach {

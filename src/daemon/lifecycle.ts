@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util'
+import { SystemClock } from '../base/clock.ts'
+import { LinuxKernel } from '../fib/linux-kernel.ts'
+import { type ApiServer, startApi } from './api-server.ts'
+import { ConfigError, loadConfig } from './config-load.ts'
+import type { Config } from './config-schema.ts'
+import { createLogger } from './log.ts'
+import { Show } from './show.ts'
+import { Speaker } from './speaker.ts'
+import { VERSION } from './version.ts'
+
+const USAGE = `usage: srv6d [-c FILE] [--check]
+  -c, --config FILE   configuration (default /etc/srv6d/srv6d.yaml)
+      --check         check the configuration and exit
+      --version       print the version and exit
+`
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c', default: '/etc/srv6d/srv6d.yaml' },
+  check: { type: 'boolean', default: false },
+  version: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+/** Runs the daemon until a signal ends it; the exit status: 0, 1 (cannot run), 2 (usage). */
+export async function runDaemon(args: string[]): Promise<number> {
+  let options: ReturnType<typeof readArgs>
+  try {
+    options = readArgs(args)
+  } catch (error) {
+    process.stderr.write(`srv6d: ${(error as Error).message}\n${USAGE}`)
+    return 2
+  }
+  if (options.help) return print(USAGE)
+  if (options.version) return print(`srv6d ${VERSION}\n`)
+  try {
+    const config = loadConfig(options.config)
+    if (options.check) return print(`${options.config}: ok\n`)
+    return await run(config)
+  } catch (error) {
+    const known = error instanceof ConfigError
+    process.stderr.write(`${known ? '' : 'srv6d: '}${(error as Error).message}\n`)
+    return 1
+  }
+}
+
+function readArgs(args: string[]) {
+  return parseArgs({ args, options: OPTIONS, allowPositionals: false }).values
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+async function run(config: Config): Promise<number> {
+  const log = createLogger(config.log)
+  const clock = new SystemClock()
+  const kernel = new LinuxKernel(log.child({ in: 'kernel' }))
+  const speaker = new Speaker(config, kernel, log, clock)
+  const source = new Show(speaker, VERSION)
+  // Signals first: one that comes while we start is kept until we can stop cleanly.
+  const ended = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
+  })
+  // The socket before the kernel: a second daemon on this host goes no further than here.
+  let api: ApiServer
+  try {
+    api = await startApi({ socket: config.api.socket, source, log: log.child({ in: 'api' }) })
+  } catch (error) {
+    await kernel.close()
+    throw error
+  }
+  log.info({ version: VERSION, pid: process.pid, config: config.file }, 'starting')
+  await speaker.start()
+  log.info({ vrfs: speaker.vrfs.length, neighbors: speaker.neighbors.length }, 'started')
+  const signal = await ended
+  log.info({ signal, onStop: config.dataplane.onStop }, 'stopping')
+  await speaker.stop()
+  await api.close()
+  await kernel.close()
+  log.info({}, 'stopped')
+  return 0
+}

@@ -1,0 +1,237 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { AdjRibIn } from '../rib/adj-rib-in.ts'
+import { AdjRibOut } from '../rib/adj-rib-out.ts'
+import { StaleRoutes } from '../rib/graceful-restart.ts'
+import type { LocRib, RibContext } from '../rib/loc-rib.ts'
+import { OutPolicy, type OutRules } from '../rib/out-policy.ts'
+import type { RibPeer } from '../rib/rib-peer.ts'
+import type { Negotiated } from '../session/negotiate.ts'
+import type { DownReason, Peer } from '../session/peer.ts'
+import { KEEPALIVE } from '../wire/message.ts'
+import { CeaseError, ErrorCode, type Family, familySpec, Outcome } from '../wire/registry.ts'
+import { UpdatePacker } from '../wire/update-packer.ts'
+import type { UpdateView } from '../wire/update-view.ts'
+import type { NeighborConfig } from './config-schema.ts'
+
+/** A neighbour that announced no End-of-RIB is taken to be done this long after it came up. */
+const QUIET_MS = 3000
+/** FRR 10.7 leaves the tail of a large burst unread until another octet comes. */
+const NUDGES_MS = [0, 100, 1000]
+
+/** What a neighbour needs of the speaker. */
+export interface NeighborPorts {
+  readonly context: RibContext
+  readonly clock: Clock
+  readonly log: Logger
+  readonly localAs: number
+  /** Seconds that stale routes are kept once the neighbour is back. */
+  readonly staleTime: number
+  /** The next hop that a family's routes carry to this neighbour; null: it cannot be told them. */
+  readonly nextHopFor: (n: Negotiated, family: Family) => Uint8Array | null
+  /** The neighbour has sent all that it has to send after a restart of ours. */
+  readonly onComplete: (neighbor: Neighbor) => void
+  /** RFC 4724 §4.1: nothing is told yet. */
+  readonly isDeferred: () => boolean
+}
+
+export interface OutFamily {
+  readonly family: Family
+  readonly out: AdjRibOut | null
+  /** Why nothing is told. */
+  readonly why: string | null
+}
+
+/** One configured neighbour: its session, what it sent (Adj-RIB-In), what it was told (Adj-RIB-Out). */
+export class Neighbor {
+  readonly config: NeighborConfig
+  readonly ribPeer: RibPeer
+  readonly adjRibIn: AdjRibIn
+  readonly #ribs: (LocRib | undefined)[]
+  readonly #ports: NeighborPorts
+  readonly #stale: StaleRoutes
+  readonly #packer: UpdatePacker
+  #peer!: Peer
+  #out: OutFamily[] = []
+  #endOfRibOwed = new Set<Family>()
+  #endOfRibSeen = new Set<Family>()
+  #timers: Timer[] = []
+  #hasRoom = true
+  /** Families the neighbour keeps for us and we for it, and for how many seconds (RFC 4724). */
+  #restart: { families: readonly Family[]; seconds: number } = { families: [], seconds: 0 }
+  treatAsWithdraw = 0
+  attributeDiscard = 0
+  updatesOut = 0
+
+  constructor(
+    config: NeighborConfig,
+    ribPeer: RibPeer,
+    ribs: (LocRib | undefined)[],
+    ports: NeighborPorts,
+  ) {
+    this.config = config
+    this.ribPeer = ribPeer
+    this.#ribs = ribs
+    this.#ports = ports
+    const policy = {
+      localAs: ports.localAs,
+      remoteAs: config.as,
+      allowAsIn: config.allowasIn,
+      viaGateway: config.vrf !== null,
+      maxPrefix: config.maxPrefix,
+    }
+    this.adjRibIn = new AdjRibIn(ribPeer, ribs, policy, ports.context)
+    this.#stale = new StaleRoutes(this.adjRibIn, ports.clock)
+    this.#packer = new UpdatePacker((buf, at, end) => {
+      this.updatesOut++
+      if (!this.#peer.write(buf, at, end)) this.#hasRoom = false
+    })
+  }
+
+  /** The session, made after the neighbour because its handler calls back here. */
+  bind(peer: Peer): void {
+    this.#peer = peer
+  }
+
+  get peer(): Peer {
+    return this.#peer
+  }
+
+  get out(): readonly OutFamily[] {
+    return this.#out
+  }
+
+  hasEndOfRib(family: Family): boolean {
+    return this.#endOfRibSeen.has(family)
+  }
+
+  onEstablished(n: Negotiated): void {
+    this.ribPeer.bgpIdentifier = n.remoteRouterId
+    this.#hasRoom = true
+    this.#endOfRibSeen.clear()
+    const preserved = n.gracefulRestart?.families.filter((f) => f.forwarding) ?? []
+    this.#stale.sessionUp(
+      preserved.map((f) => f.family),
+      this.#ports.staleTime,
+    )
+    this.#packer.configure({ maxLength: n.maxLength, asn4: n.asn4, addPath: 0 })
+    this.#out = n.families.map((family) => this.#openFamily(n, family))
+    this.#endOfRibOwed = new Set(n.families)
+    const says = n.gracefulRestart
+    const both = says?.families.map((f) => f.family).filter((f) => n.families.includes(f))
+    this.#restart = { families: both ?? [], seconds: says?.restartTime ?? 0 }
+    // RFC 4724 §4.1: a neighbour that restarts itself waits for us, so we do not wait for it.
+    if (says?.restarting) this.#ports.onComplete(this)
+    else if (!says) this.#later(QUIET_MS, () => this.#ports.onComplete(this))
+    this.#ports.context.wake()
+  }
+
+  onUpdate(view: UpdateView): void {
+    if (view.outcome === Outcome.TREAT_AS_WITHDRAW) this.treatAsWithdraw++
+    else if (view.outcome === Outcome.ATTRIBUTE_DISCARD) this.attributeDiscard++
+    this.adjRibIn.apply(view)
+    const over = this.adjRibIn.overLimit
+    if (over === 0) return
+    const { name } = familySpec(over)
+    this.#ports.log.error(
+      { family: name, limit: this.config.maxPrefix },
+      'more prefixes than max-prefix allows',
+    )
+    this.#peer.stop(
+      ErrorCode.CEASE,
+      CeaseError.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
+      `max-prefix of ${name}`,
+    )
+  }
+
+  onEndOfRib(family: Family): void {
+    this.#endOfRibSeen.add(family)
+    this.#stale.sweep(family)
+    const { families } = this.#restart
+    const all = families.length > 0 ? families : (this.#peer.negotiated?.families ?? [])
+    if (all.every((f) => this.#endOfRibSeen.has(f))) this.#ports.onComplete(this)
+  }
+
+  onRouteRefresh(family: Family): void {
+    for (const row of this.#out) if (row.family === family) row.out?.refresh()
+  }
+
+  onDown(reason: DownReason): void {
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers = []
+    for (const row of this.#out) row.out?.close()
+    this.#out = []
+    this.#endOfRibOwed.clear()
+    const keep = reason.helper ? this.#restart.families : []
+    this.adjRibIn.clear(this.config.families.filter((family) => !keep.includes(family)))
+    if (keep.length > 0) this.#stale.keep(keep, this.#restart.seconds)
+    else this.#stale.sweepAll()
+  }
+
+  onWritable(): void {
+    this.#hasRoom = true
+    this.#ports.context.wake()
+  }
+
+  /** Something is to be told and there is room for it. */
+  get hasMore(): boolean {
+    if (!this.#hasRoom || this.#ports.isDeferred()) return false
+    return this.#out.some(({ out }) => out !== null && out.pendingCount > 0)
+  }
+
+  /** Writes what is to be told, as far as the socket takes it. */
+  flush(): void {
+    if (this.#ports.isDeferred()) return
+    for (const { out } of this.#out) {
+      while (this.#hasRoom && out !== null && out.pendingCount > 0) out.flush(this.#packer)
+    }
+    if (this.#hasRoom) this.#sendEndOfRibs()
+  }
+
+  /**
+   * The daemon stops. `final`: the kernel loses our routes too, so a neighbour that would keep
+   * them over a Cease is told not to (hard reset, RFC 8538 §3).
+   */
+  stopSession(final: boolean): void {
+    const hard = final && this.#peer.negotiated?.notificationRestart === true
+    const subcode = hard ? CeaseError.HARD_RESET : CeaseError.ADMINISTRATIVE_SHUTDOWN
+    this.#peer.stop(ErrorCode.CEASE, subcode, 'srv6d stops')
+  }
+
+  #sendEndOfRibs(): void {
+    if (this.#endOfRibOwed.size === 0) return
+    for (const family of this.#endOfRibOwed) this.#packer.endOfRib(family)
+    this.#endOfRibOwed.clear()
+    for (const ms of NUDGES_MS) {
+      this.#later(ms, () => void this.#peer.write(KEEPALIVE, 0, KEEPALIVE.length))
+    }
+  }
+
+  #openFamily(n: Negotiated, family: Family): OutFamily {
+    const rib = this.#ribs[family]
+    const isVpn = familySpec(family).hasRd
+    const nextHop = isVpn ? null : this.#ports.nextHopFor(n, family)
+    if (rib === undefined || (nextHop === null && !isVpn)) {
+      const why = 'no address of this family on the session’s interface to use as next hop'
+      this.#ports.log.warn({ family: familySpec(family).name }, `nothing is announced: ${why}`)
+      return { family, out: null, why }
+    }
+    const rules: OutRules = {
+      family,
+      localAs: this.#ports.localAs,
+      remoteAs: n.remoteAs,
+      ebgp: n.ebgp,
+      asOverride: this.config.asOverride,
+      transpose: this.config.sidTransposition === 'transposed',
+      nextHop,
+    }
+    const policy = new OutPolicy(rules, this.#ports.context.attrs)
+    const out = new AdjRibOut(rib, this.ribPeer, policy, this.#ports.context)
+    out.open()
+    return { family, out, why: null }
+  }
+
+  #later(ms: number, fire: () => void): void {
+    this.#timers.push(this.#ports.clock.after(ms, fire))
+  }
+}

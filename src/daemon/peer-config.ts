@@ -1,0 +1,50 @@
+import type { PeerConfig } from '../session/negotiate.ts'
+import type { Config, NeighborConfig } from './config-schema.ts'
+
+/** What a neighbour is to know of our last restart. */
+export interface RestartFacts {
+  readonly restarting: boolean
+  /** The kernel kept forwarding, and will when we stop. */
+  readonly preserved: boolean
+}
+
+/** Outgoing hop limit of eBGP without ebgp-multihop: the neighbour is on the link (RFC 4271 §5.1.3). */
+const EBGP_TTL = 1
+
+/** The session layer's configuration of a neighbour. */
+export function peerConfigOf(
+  config: Config,
+  neighbor: NeighborConfig,
+  device: string | null,
+  facts: () => RestartFacts,
+): PeerConfig {
+  const { router, gracefulRestart } = config
+  const ebgp = neighbor.as !== router.as
+  const ttl = neighbor.ebgpMultihop ?? (ebgp ? EBGP_TTL : null)
+  return {
+    name:
+      neighbor.vrf === null ? neighbor.address.text : `${neighbor.vrf} ${neighbor.address.text}`,
+    address: neighbor.address.text,
+    port: neighbor.port,
+    localAs: router.as,
+    remoteAs: neighbor.as,
+    routerId: router.routerId,
+    families: neighbor.families,
+    holdTime: neighbor.holdTime,
+    connectRetryTime: neighbor.connectRetry,
+    passive: neighbor.passive,
+    ...(neighbor.updateSource ? { localAddress: neighbor.updateSource.text } : {}),
+    ...(device !== null ? { bindDevice: device } : {}),
+    ...(ttl !== null ? { ttl } : {}),
+    ...(neighbor.password !== null ? { password: neighbor.password } : {}),
+    gracefulRestart: gracefulRestart.enabled
+      ? {
+          restartTime: gracefulRestart.restartTime,
+          forwardingFamilies: () => (facts().preserved ? neighbor.families : []),
+          restarting: () => facts().restarting,
+        }
+      : null,
+    extendedMessage: true,
+    shutdown: neighbor.shutdown,
+  }
+}

@@ -1,0 +1,288 @@
+import { putU32 } from '../base/bytes.ts'
+import { NONE } from '../base/id.ts'
+import { errnoName } from '../fib/kernel-error.ts'
+import { Why, whyText } from '../rib/decision.ts'
+import type { LocRib } from '../rib/loc-rib.ts'
+import { NextHopKind } from '../rib/next-hop.ts'
+import { AttrsFlag, type AttrsId } from '../rib/path-attrs.ts'
+import { PathFlag, type PathId, PathKind } from '../rib/path-table.ts'
+import type { PrefixId } from '../rib/prefix-table.ts'
+import {
+  formatAddress,
+  formatCommunity,
+  formatExtCommunity,
+  formatKey,
+  formatLargeCommunity,
+  formatRd,
+  type Prefix,
+  parsePrefix,
+} from '../wire/address.ts'
+import { formatAsPath } from '../wire/as-path.ts'
+import { behaviorName } from '../wire/endpoint-behavior.ts'
+import { readServiceSid, ServiceSid } from '../wire/prefix-sid.ts'
+import { Attr, Family, familySpec } from '../wire/registry.ts'
+import {
+  type FamilyName,
+  type Route,
+  type RoutePath,
+  type RouteQuery,
+  ShowError,
+} from './api-schema.ts'
+import type { Speaker } from './speaker.ts'
+import type { VrfInstance } from './vrf-instance.ts'
+
+const ORIGINS = ['igp', 'egp', 'incomplete'] as const
+const RD_WORDS = 2
+
+interface Table {
+  readonly rib: LocRib
+  /** Null: the VPN table. */
+  readonly vrf: VrfInstance | null
+}
+
+/** The routes that a query asks for, table by table, in the order of their prefixes. */
+export function findRoutes(speaker: Speaker, query: RouteQuery): Route[] {
+  const wanted = query.prefix === undefined ? null : readPrefix(query.prefix)
+  const exact = query.prefix?.includes('/') ?? true
+  const limit = query.limit ?? Number.POSITIVE_INFINITY
+  const routes: Route[] = []
+  for (const table of tablesOf(speaker, query)) {
+    const found = wanted === null ? allOf(table.rib) : matching(table.rib, wanted, exact)
+    for (const prefix of found) {
+      if (routes.length >= limit) return routes
+      routes.push(routeOf(speaker, table, prefix))
+    }
+  }
+  return routes
+}
+
+function readPrefix(text: string): Prefix {
+  try {
+    return parsePrefix(text)
+  } catch (error) {
+    throw new ShowError((error as Error).message)
+  }
+}
+
+function tablesOf(speaker: Speaker, query: RouteQuery): Table[] {
+  if (query.vpn) {
+    return [...speaker.vpnRibs.values()]
+      .filter((rib) => !query.family || familySpec(rib.family).name === query.family)
+      .map((rib) => ({ rib, vrf: null }))
+  }
+  const vrfs = speaker.vrfs.filter((v) => query.vrf === undefined || v.config.name === query.vrf)
+  if (query.vrf !== undefined && vrfs.length === 0) {
+    const names = speaker.vrfs.map((v) => v.config.name).join(', ') || 'none'
+    throw new ShowError(`no vrf ${query.vrf}: there is ${names}`, 404)
+  }
+  return vrfs.flatMap((vrf) =>
+    ([Family.IPV4_UNICAST, Family.IPV6_UNICAST] as const)
+      .map((family) => ({ rib: vrf.vrf.rib(family), vrf }))
+      .filter(({ rib }) => !query.family || familySpec(rib.family).name === query.family),
+  )
+}
+
+/** Rows with a path, sorted by address and length. */
+function allOf(rib: LocRib): PrefixId[] {
+  const { prefixes } = rib
+  const rows: PrefixId[] = []
+  for (let row = 1; row < prefixes.top; row++) {
+    if (prefixes.isUsed(row as PrefixId) && rib.firstOf(row as PrefixId) !== NONE) {
+      rows.push(row as PrefixId)
+    }
+  }
+  const skip = familySpec(rib.family).hasRd ? RD_WORDS : 0
+  return rows.sort((a, b) => compareKeys(rib, a, b, skip))
+}
+
+function compareKeys(rib: LocRib, a: PrefixId, b: PrefixId, skip: number): number {
+  const { words, keyWords } = rib.prefixes
+  const atA = rib.prefixes.wordsAt(a)
+  const atB = rib.prefixes.wordsAt(b)
+  for (let k = skip; k < keyWords; k++) {
+    const d = (words[atA + k]! >>> 0) - (words[atB + k]! >>> 0)
+    if (d !== 0) return d
+  }
+  return rib.prefixes.bitsOf(a) - rib.prefixes.bitsOf(b) || a - b
+}
+
+/** The prefix itself, or for an address the longest one that holds it (of each RD). */
+function matching(rib: LocRib, wanted: Prefix, exact: boolean): PrefixId[] {
+  const spec = familySpec(rib.family)
+  if (spec.addressBytes !== wanted.words.length * 4) return []
+  const skip = spec.hasRd ? RD_WORDS : 0
+  const holders = allOf(rib).filter((prefix) => {
+    const bits = rib.prefixes.bitsOf(prefix)
+    if (exact ? bits !== wanted.bits : bits > wanted.bits) return false
+    return sharesBits(rib.prefixes.words, rib.prefixes.wordsAt(prefix) + skip, wanted.words, bits)
+  })
+  if (exact) return holders
+  const longest = Math.max(...holders.map((prefix) => rib.prefixes.bitsOf(prefix)))
+  return holders.filter((prefix) => rib.prefixes.bitsOf(prefix) === longest)
+}
+
+function sharesBits(a: Int32Array, at: number, b: Int32Array, bits: number): boolean {
+  for (let k = 0; k * 32 < bits; k++) {
+    const mask = bits - k * 32 >= 32 ? -1 : ~(0xffffffff >>> (bits - k * 32))
+    if (((a[at + k]! ^ b[k]!) & mask) !== 0) return false
+  }
+  return true
+}
+
+function routeOf(speaker: Speaker, table: Table, prefix: PrefixId): Route {
+  const { rib, vrf } = table
+  const { prefixes, paths } = rib
+  const key = formatKey(
+    rib.family,
+    prefixes.words,
+    prefixes.wordsAt(prefix),
+    prefixes.bitsOf(prefix),
+  )
+  const best = rib.bestOf(prefix)
+  const rows: RoutePath[] = []
+  for (let path = rib.firstOf(prefix); path !== NONE; path = paths.nextOf(path)) {
+    rows.push(pathOf(speaker, table, path, path === best))
+  }
+  rows.sort((a, b) => Number(b.best) - Number(a.best) || Number(b.valid) - Number(a.valid))
+  return {
+    vrf: vrf?.config.name ?? null,
+    family: familySpec(rib.family).name as FamilyName,
+    rd: key.rd ?? null,
+    prefix: key.prefix,
+    ...kernelView(speaker, table, prefix, best),
+    paths: rows,
+  }
+}
+
+function kernelView(
+  speaker: Speaker,
+  { rib, vrf }: Table,
+  prefix: PrefixId,
+  best: PathId,
+): Pick<Route, 'installed' | 'fibDetail'> {
+  if (vrf === null || best === NONE) return { installed: 'none', fibDetail: null }
+  if (rib.paths.kindOf(best) === PathKind.CONNECTED) {
+    return { installed: 'installed', fibDetail: describe(speaker, rib, best) }
+  }
+  const { prefixes } = rib
+  const family = rib.family === Family.IPV4_UNICAST ? 4 : 6
+  const at = prefixes.wordsAt(prefix)
+  const bits = prefixes.bitsOf(prefix)
+  const row = speaker.fib.find(vrf.config.table, family, prefixes.words, at, bits)
+  if (row === 0) return { installed: 'pending', fibDetail: null }
+  const installed = speaker.fib.stateOf(row)
+  const errno = speaker.fib.errnoOf(row)
+  return { installed, fibDetail: errno === 0 ? describe(speaker, rib, best) : errnoName(errno) }
+}
+
+/** `via 172.16.1.2 dev red`, `seg6 encap.red fcbb:bb00:2:1:: dev core`, `blackhole`. */
+function describe(speaker: Speaker, rib: LocRib, path: PathId): string {
+  const { nextHops } = speaker.context
+  const id = rib.paths.nextHopOf(path)
+  if (id === NONE) return 'blackhole'
+  const kind = nextHops.kindOf(id)
+  const device = speaker.interfaces.byIndex(nextHops.ifindexOf(id))?.name ?? '?'
+  if (kind === NextHopKind.DEVICE) return `dev ${device}`
+  const address = addressText(nextHops.addressOf(id))
+  if (kind === NextHopKind.GATEWAY) return `via ${address} dev ${device}`
+  return `seg6 ${speaker.config.dataplane.encapsulation} ${address} dev ${device}`
+}
+
+function pathOf(speaker: Speaker, { rib, vrf }: Table, path: PathId, best: boolean): RoutePath {
+  const { attrs, peers, seconds } = speaker.context
+  const { paths } = rib
+  const set = paths.attrsOf(path)
+  const kind = paths.kindOf(path)
+  const flags = attrs.flagsOf(set)
+  const peer = peers.get(paths.peerOf(path))
+  const why = paths.whyOf(path)
+  return {
+    best,
+    valid: best || why === Why.BEST || why >= Why.DECISION,
+    why: best ? null : whyText(why),
+    source: SOURCES[kind],
+    neighbor: peer === peers.local ? null : peer.name,
+    rd: kind === PathKind.IMPORTED ? sourceRd(speaker, rib, path) : null,
+    nextHop: nextHopText(speaker, set),
+    ...serviceOf(speaker, rib, path, vrf !== null),
+    asPath: attrs.find(set, Attr.AS_PATH)
+      ? formatAsPath(attrs.bytes, attrs.valueAt, attrs.valueEnd)
+      : '',
+    origin: ORIGINS[attrs.originOf(set)] ?? 'incomplete',
+    localPref: flags & AttrsFlag.LOCAL_PREF ? attrs.localPrefOf(set) : null,
+    med: flags & AttrsFlag.MED ? attrs.medOf(set) : null,
+    communities: listOf(speaker, set, Attr.COMMUNITIES, 4, formatCommunity),
+    extCommunities: listOf(speaker, set, Attr.EXTENDED_COMMUNITIES, 8, formatExtCommunity),
+    largeCommunities: listOf(speaker, set, Attr.LARGE_COMMUNITY, 12, formatLargeCommunity),
+    ageSeconds: Math.max(0, seconds() - paths.sinceOf(path)),
+    stale: (paths.flagsOf(path) & PathFlag.STALE) !== 0,
+  }
+}
+
+const SOURCES: Record<PathKind, RoutePath['source']> = {
+  [PathKind.CONNECTED]: 'connected',
+  [PathKind.STATIC]: 'static',
+  [PathKind.EXPORTED]: 'local',
+  [PathKind.RECEIVED]: 'bgp',
+  [PathKind.IMPORTED]: 'vpn',
+}
+
+function nextHopText(speaker: Speaker, set: AttrsId): string | null {
+  const { attrs } = speaker.context
+  const len = attrs.nextHopLen(set)
+  if (len === 0) return null
+  return formatAddress(attrs.bytes, attrs.nextHopAt(set), len === 4 ? 4 : 16)
+}
+
+/** The RD that an imported path had in the VPN table. */
+function sourceRd(speaker: Speaker, rib: LocRib, path: PathId): string | null {
+  const family = rib.family === Family.IPV4_UNICAST ? Family.VPNV4 : Family.VPNV6
+  const vpn = speaker.vpnRibs.get(family)!.prefixes
+  const at = vpn.wordsAt(rib.paths.keyOf(path) as PrefixId)
+  const rd = new Uint8Array(8)
+  putU32(rd, 0, vpn.words[at]!)
+  putU32(rd, 4, vpn.words[at + 1]!)
+  return formatRd(rd)
+}
+
+/** SID, behaviour and label of a path that carries a Prefix-SID. */
+function serviceOf(
+  speaker: Speaker,
+  rib: LocRib,
+  path: PathId,
+  rebuilt: boolean,
+): Pick<RoutePath, 'sid' | 'behavior' | 'label'> {
+  const { attrs, nextHops } = speaker.context
+  const { paths } = rib
+  const hasLabel = paths.labelOf(path) !== 0
+  const label = hasLabel ? paths.labelOf(path) >>> 4 : null
+  if (!attrs.find(paths.attrsOf(path), Attr.PREFIX_SID)) return { sid: null, behavior: null, label }
+  const isV4 = familySpec(rib.family).addressBytes === 4
+  const sid = new ServiceSid()
+  readServiceSid(attrs.bytes, attrs.valueAt, attrs.valueEnd, sid, isV4, !isV4)
+  if (sid.family === 0 || sid.sidAt === 0) return { sid: null, behavior: null, label }
+  const id = paths.nextHopOf(path)
+  const isSid = rebuilt && id !== NONE && nextHops.kindOf(id) === NextHopKind.SID
+  const text = isSid
+    ? addressText(nextHops.addressOf(id))
+    : formatAddress(attrs.bytes, sid.sidAt, 16)
+  return { sid: text, behavior: behaviorName(sid.behavior), label }
+}
+
+function listOf(
+  speaker: Speaker,
+  set: AttrsId,
+  type: number,
+  size: number,
+  format: (buf: Uint8Array, at: number) => string,
+): string[] {
+  const { attrs } = speaker.context
+  const texts: string[] = []
+  if (!attrs.find(set, type)) return texts
+  for (let at = attrs.valueAt; at < attrs.valueEnd; at += size) texts.push(format(attrs.bytes, at))
+  return texts
+}
+
+function addressText(address: Uint8Array): string {
+  return formatAddress(address, 0, address.length === 4 ? 4 : 16)
+}

@@ -1,0 +1,199 @@
+import { NONE } from '../base/id.ts'
+import type { LocRib } from '../rib/loc-rib.ts'
+import type { PrefixId } from '../rib/prefix-table.ts'
+import type { Locator } from '../vpn/sid-manager.ts'
+import { ADDRESS_FAMILIES } from '../vpn/vrf.ts'
+import { formatAddress, formatRd, formatRouteTarget } from '../wire/address.ts'
+import { behaviorName } from '../wire/endpoint-behavior.ts'
+import { capabilityName, familySpec } from '../wire/registry.ts'
+import type {
+  FamilyName,
+  NeighborFamily,
+  Neighbor as NeighborRow,
+  Route,
+  RouteQuery,
+  ShowSource,
+  Sid,
+  Status,
+  Vrf,
+} from './api-schema.ts'
+import type { Neighbor } from './neighbor.ts'
+import { findRoutes } from './show-routes.ts'
+import type { Speaker } from './speaker.ts'
+import type { VrfInstance } from './vrf-instance.ts'
+
+/** The speaker's tables as the plain objects of the API. Built when asked, never kept. */
+export class Show implements ShowSource {
+  readonly #speaker: Speaker
+  readonly #version: string
+  readonly #startedAt: number
+
+  constructor(speaker: Speaker, version: string) {
+    this.#speaker = speaker
+    this.#version = version
+    this.#startedAt = speaker.clock.now()
+  }
+
+  routes(query: RouteQuery): Route[] {
+    return findRoutes(this.#speaker, query)
+  }
+
+  neighbors(): NeighborRow[] {
+    return this.#speaker.neighbors.map((neighbor) => this.#neighbor(neighbor))
+  }
+
+  vrfs(): Vrf[] {
+    return this.#speaker.vrfs.map((instance) => this.#vrf(instance))
+  }
+
+  sids(): Sid[] {
+    return this.#speaker.vrfs.flatMap((vrf) =>
+      vrf.sids.map(({ row, state, why }) => ({
+        sid: formatAddress(row.sid, 0, 16),
+        locator: row.locator.name,
+        behavior: behaviorName(row.behavior),
+        vrf: row.vrf,
+        table: row.table,
+        device: vrf.config.device,
+        state,
+        why,
+        structure: structureText(row.locator),
+      })),
+    )
+  }
+
+  status(): Status {
+    const { config, clock, restarting, problems, vrfs, fib, deferral } = this.#speaker
+    const { failed } = fib.counts
+    const all = [
+      ...problems,
+      ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
+    ]
+    if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
+    if (restarting) all.push(`waiting for ${deferral?.waiting.join(', ')} after the restart`)
+    return {
+      version: this.#version,
+      pid: process.pid,
+      uptimeSeconds: Math.floor((clock.now() - this.#startedAt) / 1000),
+      routerId: config.router.routerIdText,
+      as: config.router.as,
+      restarting,
+      problems: all,
+    }
+  }
+
+  #vrf({ config, ifindex, sids, interfaces, problems, vrf }: VrfInstance): Vrf {
+    const known = this.#speaker.interfaces
+    return {
+      name: config.name,
+      table: config.table,
+      device: config.device,
+      ifindex,
+      rd: formatRd(config.rd.bytes),
+      importTargets: config.importTargets.map((target) => formatRouteTarget(target.bytes)),
+      exportTargets: config.exportTargets.map((target) => formatRouteTarget(target.bytes)),
+      sids: sids.map(({ row, state, why }) => ({
+        behavior: behaviorName(row.behavior),
+        sid: formatAddress(row.sid, 0, 16),
+        state,
+        why,
+      })),
+      interfaces: interfaces.map(({ name, enslaved, why }) => ({
+        name,
+        up: known.link(name)?.up ?? false,
+        enslaved,
+        why,
+      })),
+      routes: {
+        ipv4: countBest(vrf.rib(ADDRESS_FAMILIES[0])),
+        ipv6: countBest(vrf.rib(ADDRESS_FAMILIES[1])),
+      },
+      neighbors: config.neighbors.length,
+      problems,
+    }
+  }
+
+  #neighbor(neighbor: Neighbor): NeighborRow {
+    const { config, peer } = neighbor
+    const { negotiated, counters, state } = peer
+    const up = state === 'Established'
+    const seconds = Math.floor((this.#speaker.clock.now() - counters.since) / 1000)
+    const restart = negotiated?.gracefulRestart
+    return {
+      address: config.address.text,
+      vrf: config.vrf,
+      remoteAs: config.as,
+      localAs: this.#speaker.config.router.as,
+      state,
+      description: config.description,
+      uptimeSeconds: up ? seconds : null,
+      routerId: negotiated ? dotted(negotiated.remoteRouterId) : null,
+      families: config.families.map((family) => this.#family(neighbor, family)),
+      messagesIn: counters.messagesIn[0]!,
+      messagesOut: counters.messagesOut[0]!,
+      updatesIn: counters.messagesIn[2]!,
+      updatesOut: counters.messagesOut[2]!,
+      established: counters.established,
+      lastError: lastErrorOf(neighbor),
+      capabilities: negotiated ? capabilitiesOf(neighbor) : [],
+      holdTime: negotiated?.holdTime ?? config.holdTime,
+      gracefulRestart: restart
+        ? `${restart.families.map((f) => familySpec(f.family).name).join(', ') || 'helper only'}, ${restart.restartTime} s`
+        : null,
+      treatAsWithdraw: neighbor.treatAsWithdraw,
+      attributeDiscard: neighbor.attributeDiscard,
+    }
+  }
+
+  #family(neighbor: Neighbor, family: NeighborFamilyId): NeighborFamily {
+    const received = neighbor.adjRibIn.receivedOf(family)
+    const accepted = neighbor.adjRibIn.acceptedOf(family)
+    const out = neighbor.out.find((row) => row.family === family)
+    return {
+      family: familySpec(family).name as FamilyName,
+      received,
+      accepted,
+      rejected: received - accepted,
+      advertised: out?.out?.toldCount ?? 0,
+      endOfRib: neighbor.hasEndOfRib(family),
+    }
+  }
+}
+
+type NeighborFamilyId = Neighbor['config']['families'][number]
+
+/** Why it is not up, or what is not announced though it is. */
+function lastErrorOf({ config, peer, out }: Neighbor): string | null {
+  if (config.shutdown) return 'shut down by configuration'
+  const mute = out.find((row) => row.why !== null)
+  if (mute) return `${familySpec(mute.family).name}: nothing is announced: ${mute.why}`
+  return peer.state === 'Established' ? null : (peer.counters.lastDown?.text ?? null)
+}
+
+function capabilitiesOf({ peer }: Neighbor): string[] {
+  const { capabilities, families } = peer.negotiated!
+  const names = families.map((family) => `mp ${familySpec(family).name}`)
+  if (capabilities.as4 !== undefined) names.push(capabilityName(65))
+  if (capabilities.routeRefresh) names.push(capabilityName(2))
+  if (capabilities.extendedMessage) names.push(capabilityName(6))
+  if (capabilities.extendedNextHop.length > 0) names.push(capabilityName(5))
+  if (capabilities.gracefulRestart) names.push(capabilityName(64))
+  return names
+}
+
+function countBest(rib: LocRib): number {
+  let count = 0
+  for (let row = 1; row < rib.prefixes.top; row++) {
+    const prefix = row as PrefixId
+    if (rib.prefixes.isUsed(prefix) && rib.bestOf(prefix) !== NONE) count++
+  }
+  return count
+}
+
+function structureText({ structure: s }: Locator): string {
+  return `${s.blockBits}/${s.nodeBits}/${s.functionBits}/${s.argumentBits}`
+}
+
+function dotted(id: number): string {
+  return [24, 16, 8, 0].map((shift) => (id >>> shift) & 255).join('.')
+}

@@ -1,0 +1,106 @@
+import { equalBytes, getBits, i32 } from '../base/bytes.ts'
+import { Family } from '../wire/registry.ts'
+import type { InterfaceAddress, Link } from './kernel.ts'
+
+/** A network that an interface is on. */
+export interface ConnectedNetwork {
+  readonly ifindex: number
+  readonly family: typeof Family.IPV4_UNICAST | typeof Family.IPV6_UNICAST
+  /** Address words, zero behind the prefix. */
+  readonly words: Int32Array
+  readonly bits: number
+}
+
+/** The interfaces and addresses of this network namespace as last read from the kernel. */
+export class Interfaces {
+  #links: readonly Link[] = []
+  #addresses: readonly InterfaceAddress[] = []
+
+  update(links: readonly Link[], addresses: readonly InterfaceAddress[]): void {
+    this.#links = links
+    this.#addresses = addresses
+  }
+
+  link(name: string): Link | undefined {
+    return this.#links.find((link) => link.name === name)
+  }
+
+  byIndex(ifindex: number): Link | undefined {
+    return this.#links.find((link) => link.ifindex === ifindex)
+  }
+
+  isOwn(address: Uint8Array, master: number): boolean {
+    return this.#addresses.some(
+      (a) => isSame(a.address, address) && (this.byIndex(a.ifindex)?.master ?? 0) === master,
+    )
+  }
+
+  /** The networks of the interfaces that are up and enslaved to `master`, link-locals left out. */
+  connected(master: number): ConnectedNetwork[] {
+    const networks: ConnectedNetwork[] = []
+    for (const { ifindex, address, bits } of this.#addresses) {
+      const link = this.byIndex(ifindex)
+      if (link === undefined || !link.up || isLinkLocal(address)) continue
+      if (link.master !== master && link.ifindex !== master) continue
+      const family = address.length === 4 ? Family.IPV4_UNICAST : Family.IPV6_UNICAST
+      networks.push({ ifindex, family, words: networkWords(address, bits), bits })
+    }
+    return networks
+  }
+
+  /** The interface of VRF `master` on whose network `gateway` is, 0 if none (longest prefix). */
+  towards(gateway: Uint8Array, master: number): number {
+    let best = 0
+    let bestBits = -1
+    for (const { ifindex, address, bits } of this.#addresses) {
+      const link = this.byIndex(ifindex)
+      if (link === undefined || !link.up || link.master !== master || bits <= bestBits) continue
+      if (address.length !== gateway.length || isLinkLocal(address)) continue
+      if (!sharesBits(address, gateway, bits)) continue
+      best = ifindex
+      bestBits = bits
+    }
+    return best
+  }
+
+  /** A global address of a family on the interface that has `address`, for use as a next hop. */
+  besides(address: Uint8Array, octets: 4 | 16, master: number): Uint8Array | null {
+    const here = this.#addresses.filter(
+      (a) => isSame(a.address, address) && (this.byIndex(a.ifindex)?.master ?? 0) === master,
+    )
+    const other = this.#addresses.find(
+      (a) =>
+        a.address.length === octets &&
+        !isLinkLocal(a.address) &&
+        here.some((h) => h.ifindex === a.ifindex),
+    )
+    return other?.address ?? null
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && equalBytes(a, 0, b, 0, a.length)
+}
+
+export function isLinkLocal(address: Uint8Array): boolean {
+  return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80
+}
+
+function sharesBits(a: Uint8Array, b: Uint8Array, bits: number): boolean {
+  const whole = bits >>> 3
+  const rest = bits & 7
+  return (
+    equalBytes(a, 0, b, 0, whole) &&
+    (rest === 0 || getBits(a, whole * 8, rest) === getBits(b, whole * 8, rest))
+  )
+}
+
+/** The words of an address, zero behind `bits`. */
+export function networkWords(address: Uint8Array, bits: number): Int32Array {
+  const words = new Int32Array(address.length / 4)
+  for (let k = 0; k < words.length; k++) {
+    const here = Math.min(32, Math.max(0, bits - 32 * k))
+    words[k] = here === 0 ? 0 : i32(address, k * 4) & (-1 << (32 - here))
+  }
+  return words
+}

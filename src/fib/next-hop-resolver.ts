@@ -1,0 +1,147 @@
+import type { Logger } from '../base/logger.ts'
+import {
+  type NextHopId,
+  NextHopKind,
+  type NextHopListener,
+  type NextHopTable,
+  Reach,
+} from '../rib/next-hop.ts'
+import type { Interfaces } from './interfaces.ts'
+import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
+import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+
+/**
+ * Finds out for each next hop of the tables whether and how the kernel reaches it, and holds the
+ * kernel's nexthop object for it: SIDs by a look-up in the main table (the outer packet is routed
+ * afresh), gateways of a VRF by its connected networks. `onChanged` names what to decide anew.
+ */
+export class NextHopResolver implements NextHopListener {
+  readonly #nextHops: NextHopTable
+  readonly #nexthops: NexthopTable
+  readonly #kernel: Kernel
+  readonly #interfaces: Interfaces
+  readonly #mode: EncapMode
+  readonly #log: Logger
+  readonly #onChanged: (ids: ReadonlySet<NextHopId>) => void
+  /** VRF number -> interface index of its device. */
+  readonly #devices: ReadonlyMap<number, number>
+  readonly #rows = new Map<NextHopId, NexthopRow>()
+  #live = new Set<NextHopId>()
+  #pending = new Set<NextHopId>()
+  #changed = new Set<NextHopId>()
+  #running = false
+
+  constructor(ports: {
+    nextHops: NextHopTable
+    nexthops: NexthopTable
+    kernel: Kernel
+    interfaces: Interfaces
+    devices: ReadonlyMap<number, number>
+    mode: EncapMode
+    log: Logger
+    onChanged: (ids: ReadonlySet<NextHopId>) => void
+  }) {
+    this.#nextHops = ports.nextHops
+    this.#nexthops = ports.nexthops
+    this.#kernel = ports.kernel
+    this.#interfaces = ports.interfaces
+    this.#devices = ports.devices
+    this.#mode = ports.mode
+    this.#log = ports.log
+    this.#onChanged = ports.onChanged
+    ports.nextHops.listen(this)
+  }
+
+  /** The row of the kernel's nexthop object, 0 when the next hop is not reachable. */
+  rowOf(id: NextHopId): NexthopRow | 0 {
+    return this.#rows.get(id) ?? 0
+  }
+
+  onNextHopAdded(id: NextHopId): void {
+    this.#live.add(id)
+    this.#ask(id)
+  }
+
+  onNextHopRemoved(id: NextHopId): void {
+    this.#live.delete(id)
+    this.#pending.delete(id)
+    this.#changed.delete(id)
+    this.#point(id, null)
+  }
+
+  /** Links, addresses or routes changed: everything is asked for again. */
+  resolveAll(): void {
+    for (const id of this.#live) this.#ask(id)
+  }
+
+  #ask(id: NextHopId): void {
+    if (this.#nextHops.kindOf(id) === NextHopKind.SID) {
+      this.#pending.add(id)
+      if (!this.#running) {
+        this.#running = true
+        this.#work().catch((error) => this.#log.error({ err: error }, 'next hop resolution failed'))
+      }
+      return
+    }
+    const content = this.#local(id)
+    this.#settle(id, content, 0)
+  }
+
+  async #work(): Promise<void> {
+    // Let the turn that asked finish: it may ask for many.
+    await Promise.resolve()
+    try {
+      for (const id of this.#pending) {
+        this.#pending.delete(id)
+        const sid = this.#nextHops.addressOf(id)
+        const to = await this.#kernel.routeTo(sid)
+        if (!this.#live.has(id) || this.#pending.has(id)) continue
+        if ('errno' in to) this.#settle(id, null, 0)
+        else {
+          const content = { ifindex: to.ifindex, segments: [sid], mode: this.#mode }
+          this.#settle(id, content, to.metric ?? 0)
+        }
+      }
+    } finally {
+      this.#running = false
+    }
+    this.#tell()
+  }
+
+  #local(id: NextHopId): NexthopContent | null {
+    const device = this.#devices.get(this.#nextHops.vrfOf(id)) ?? 0
+    if (this.#nextHops.kindOf(id) === NextHopKind.DEVICE) {
+      const link = this.#interfaces.byIndex(this.#nextHops.deviceOf(id))
+      return link?.up ? { ifindex: link.ifindex } : null
+    }
+    const gateway = this.#nextHops.addressOf(id)
+    if (this.#interfaces.isOwn(gateway, device)) return null
+    const ifindex = this.#interfaces.towards(gateway, device)
+    return ifindex === 0 ? null : { ifindex, gateway }
+  }
+
+  #settle(id: NextHopId, content: NexthopContent | null, metric: number): void {
+    const before = this.#rows.get(id)
+    this.#point(id, content)
+    const reach = content === null ? Reach.UNREACHABLE : Reach.REACHABLE
+    const changed = this.#nextHops.set(id, reach, content?.ifindex ?? 0, metric)
+    if (!changed && before === this.#rows.get(id)) return
+    if (this.#changed.size === 0) setImmediate(() => this.#tell())
+    this.#changed.add(id)
+  }
+
+  /** Moves the next hop to the object for this content, taking the new one before the old goes. */
+  #point(id: NextHopId, content: NexthopContent | null): void {
+    const before = this.#rows.get(id)
+    if (content === null) this.#rows.delete(id)
+    else this.#rows.set(id, this.#nexthops.acquire(content))
+    if (before !== undefined) this.#nexthops.release(before)
+  }
+
+  #tell(): void {
+    if (this.#changed.size === 0) return
+    const changed = this.#changed
+    this.#changed = new Set()
+    this.#onChanged(changed)
+  }
+}
