@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import manifest from '../../package.json' with { type: 'json' }
 import { SystemClock } from '../base/clock.ts'
 import { LinuxKernel } from '../fib/linux-kernel.ts'
 import { type ApiServer, startApi } from './api-server.ts'
@@ -7,7 +8,6 @@ import type { Config } from './config-schema.ts'
 import { createLogger } from './log.ts'
 import { Show } from './show.ts'
 import { Speaker } from './speaker.ts'
-import { VERSION } from './version.ts'
 
 const USAGE = `usage: srv6d [-c FILE] [--check]
   -c, --config FILE   configuration (default /etc/srv6d/srv6d.yaml)
@@ -32,7 +32,7 @@ export async function runDaemon(args: string[]): Promise<number> {
     return 2
   }
   if (options.help) return print(USAGE)
-  if (options.version) return print(`srv6d ${VERSION}\n`)
+  if (options.version) return print(`srv6d ${manifest.version}\n`)
   try {
     const config = loadConfig(options.config)
     if (options.check) return print(`${options.config}: ok\n`)
@@ -58,7 +58,7 @@ async function run(config: Config): Promise<number> {
   const clock = new SystemClock()
   const kernel = new LinuxKernel(log.child({ in: 'kernel' }))
   const speaker = new Speaker(config, kernel, log, clock)
-  const source = new Show(speaker, VERSION)
+  const source = new Show(speaker, manifest.version)
   // Signals first: one that comes while we start is kept until we can stop cleanly.
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
@@ -71,7 +71,7 @@ async function run(config: Config): Promise<number> {
     await kernel.close()
     throw error
   }
-  log.info({ version: VERSION, pid: process.pid, config: config.file }, 'starting')
+  log.info({ version: manifest.version, pid: process.pid, config: config.file }, 'starting')
   await speaker.start()
   log.info({ vrfs: speaker.vrfs.length, neighbors: speaker.neighbors.length }, 'started')
   const signal = await ended
