@@ -20,7 +20,8 @@ export class RouteWriter {
   readonly #socket: NetlinkSocket
   readonly #writer = new NetlinkWriter(SEND_BYTES)
   #seq = 1
-  #changes = new Int32Array(Math.ceil(SEND_BYTES / ROUTE_MESSAGE_BYTES) + 1)
+  /** By message of this send: the change that it carries. No message is shorter than 32 octets. */
+  #changes = new Int32Array(SEND_BYTES / 32)
   /** The kernel's words about the last change it refused. */
   lastWords = ''
   /** Messages sent since the start; a test of "writes nothing" counts them. */

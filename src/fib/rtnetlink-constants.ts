@@ -63,6 +63,8 @@ export const Nlm = {
 } as const
 
 export const NLMSGERR_ATTR_MSG = 1
+/** Strictly checked nests want it in their type. */
+export const NLA_F_NESTED = 0x8000
 
 // biome-ignore format: one row an object
 export const Rtm = {

@@ -15,6 +15,7 @@ import {
   LWTUNNEL_ENCAP_SEG6,
   LWTUNNEL_ENCAP_SEG6_LOCAL,
   Nha,
+  NLA_F_NESTED,
   Nlm,
   ROUTE_METRIC,
   RT_SCOPE_NOWHERE,
@@ -83,7 +84,7 @@ export function encodeNewNexthop(w: NetlinkWriter, nexthop: NexthopSpec, seq: nu
   if (nexthop.gateway) w.attrBytes(Nha.GATEWAY, nexthop.gateway)
   if (nexthop.segments && nexthop.segments.length > 0) {
     w.attrU16(Nha.ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6)
-    const encap = w.open(Nha.ENCAP)
+    const encap = w.open(Nha.ENCAP | NLA_F_NESTED)
     encodeSeg6Tunnel(w, nexthop.segments, nexthop.mode ?? 'encap.red')
     w.close(encap)
   }
@@ -162,7 +163,7 @@ export function encodeNewLocalSid(
   sidHeader(w, sid, RTN_UNICAST)
   w.attrU32(Rta.OIF, sid.ifindex)
   w.attrU16(Rta.ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6_LOCAL)
-  const encap = w.open(Rta.ENCAP)
+  const encap = w.open(Rta.ENCAP | NLA_F_NESTED)
   w.attrU32(Seg6Local.ACTION, action.action)
   w.attrU32(action.tableAttr, sid.table)
   w.close(encap)

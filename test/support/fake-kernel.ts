@@ -1,0 +1,270 @@
+/**
+ * The Kernel port in memory, with the habits of the real one that matter: a nexthop object takes
+ * its routes along, an id is never overwritten, foreign routes are not deleted, a device that goes
+ * down drops what goes through it without a word. Faults by predicate: an errno for an operation.
+ */
+import type {
+  InterfaceAddress,
+  Kernel,
+  KernelChange,
+  KernelDump,
+  KernelRoute,
+  Link,
+  LocalSid,
+  NexthopSpec,
+  RouteBatch,
+  RouteKind,
+  RouteTo,
+} from '../../src/fib/kernel.ts'
+import { RouteOp } from '../../src/fib/kernel.ts'
+import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
+import { RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
+import { adoptable } from '../../src/fib/vrf-device.ts'
+import { formatAddress } from '../../src/wire/address.ts'
+
+export type FakeOperation =
+  | { what: 'route'; op: 'replace' | 'delete'; route: KernelRoute }
+  | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: NexthopSpec }
+  | { what: 'sid'; op: 'put' | 'delete'; sid: LocalSid }
+  | { what: 'link'; op: 'vrf' | 'remove' | 'enslave' | 'up'; name: string }
+  | { what: 'sysctl'; op: 'write'; path: string; value: string }
+  | { what: 'tunnel-source'; op: 'set'; address: string }
+
+export class FakeKernel implements Kernel {
+  readonly routes = new Map<string, KernelRoute>()
+  readonly nexthops = new Map<number, NexthopSpec>()
+  readonly sids = new Map<string, LocalSid>()
+  readonly linkList: Link[] = [{ ifindex: 1, name: 'lo', up: true, master: 0, mtu: 65536 }]
+  readonly addressList: InterfaceAddress[] = []
+  readonly sysctls = new Map<string, string>()
+  tunnelSource = ''
+  /** By text of the address; what is not here is ENETUNREACH. */
+  readonly ways = new Map<string, RouteTo>()
+  /** Every change asked for, in order. */
+  readonly operations: FakeOperation[] = []
+  /** The errno of an operation, 0 to let it be done. */
+  fail: (operation: FakeOperation) => number = () => 0
+  /** Awaited inside every call that changes something: what happens meanwhile is up to the test. */
+  meanwhile: () => Promise<void> | void = () => {}
+  readonly #watchers = new Set<(what: KernelChange) => void>()
+
+  addLink(name: string, more: Partial<Link> = {}): Link {
+    const link = { ifindex: this.#nextIfindex(), name, up: true, master: 0, mtu: 1500, ...more }
+    this.linkList.push(link)
+    return link
+  }
+
+  #nextIfindex(): number {
+    return Math.max(...this.linkList.map((link) => link.ifindex)) + 1
+  }
+
+  /** The device goes down: its nexthop objects, their routes and its SIDs are gone. */
+  linkDown(ifindex: number): void {
+    const link = this.linkList.find((other) => other.ifindex === ifindex)
+    if (link) link.up = false
+    for (const [id, nexthop] of this.nexthops) {
+      if (nexthop.ifindex === ifindex) this.#removeNexthop(id)
+    }
+    for (const [key, sid] of this.sids) if (sid.ifindex === ifindex) this.sids.delete(key)
+    this.tell('link')
+  }
+
+  /** Tells the watchers. */
+  tell(what: KernelChange): void {
+    for (const watcher of this.#watchers) watcher(what)
+  }
+
+  /** A route of somebody else. */
+  addForeignRoute(route: KernelRoute): void {
+    this.routes.set(routeKey(route), route)
+  }
+
+  /** Routes of a table as sorted lines: '10.2.0.0/24 unicast 1397882880'. */
+  routesOf(table: number): string[] {
+    return [...this.routes.values()]
+      .filter((route) => route.table === table)
+      .map((route) => `${prefixOf(route)} ${KIND_NAMES[route.kind as RouteKind]} ${route.nexthop}`)
+      .sort()
+  }
+
+  async ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }> {
+    const found = adoptable(this.linkList, name, table)
+    if (found) return { ifindex: found.ifindex, created: false }
+    await this.#change({ what: 'link', op: 'vrf', name })
+    const link = this.addLink(name, { kind: 'vrf', vrfTable: table })
+    this.tell('link')
+    return { ifindex: link.ifindex, created: true }
+  }
+
+  async removeLink(name: string): Promise<void> {
+    const at = this.linkList.findIndex((link) => link.name === name)
+    if (at < 0) return
+    await this.#change({ what: 'link', op: 'remove', name })
+    this.linkDown(this.linkList[at]!.ifindex)
+    this.linkList.splice(at, 1)
+  }
+
+  async enslave(ifname: string, vrfIfindex: number): Promise<void> {
+    const link = this.#link(ifname)
+    if (link.master === vrfIfindex) return
+    if (link.master !== 0) throw new KernelError(`enslave ${ifname}`, Errno.EBUSY)
+    await this.#change({ what: 'link', op: 'enslave', name: ifname })
+    link.master = vrfIfindex
+    this.tell('link')
+  }
+
+  async setUp(name: string): Promise<void> {
+    const link = this.#link(name)
+    if (link.up) return
+    await this.#change({ what: 'link', op: 'up', name })
+    link.up = true
+    this.tell('link')
+  }
+
+  #link(name: string): Link {
+    const link = this.linkList.find((other) => other.name === name)
+    if (!link) throw new KernelError(name, Errno.ENODEV, 'no such interface')
+    return link
+  }
+
+  async sysctl(path: string, value: string): Promise<string> {
+    if (this.sysctls.get(path) === value) return 'ok'
+    try {
+      await this.#change({ what: 'sysctl', op: 'write', path, value })
+    } catch (error) {
+      return error instanceof KernelError && error.errno === Errno.ENOENT ? 'ENOENT' : 'EACCES'
+    }
+    this.sysctls.set(path, value)
+    return 'ok'
+  }
+
+  async setTunnelSource(address: Uint8Array): Promise<void> {
+    const text = formatAddress(address, 0, 16)
+    await this.#change({ what: 'tunnel-source', op: 'set', address: text })
+    this.tunnelSource = text
+  }
+
+  async links(): Promise<Link[]> {
+    return this.linkList.map((link) => ({ ...link }))
+  }
+
+  async addresses(): Promise<InterfaceAddress[]> {
+    return [...this.addressList]
+  }
+
+  async applyRoutes(batch: RouteBatch): Promise<void> {
+    for (let k = 0; k < batch.count; k++) batch.errno[k] = this.#applyRoute(batch, k)
+    await this.meanwhile()
+  }
+
+  #applyRoute(batch: RouteBatch, k: number): number {
+    const route: KernelRoute = {
+      table: batch.table[k]!,
+      family: batch.family[k] as 4 | 6,
+      words: batch.words.slice(k * 4, k * 4 + 4),
+      bits: batch.bits[k]!,
+      kind: batch.kind[k]!,
+      nexthop: batch.nexthop[k]!,
+      metric: batch.metric[k]! >>> 0,
+      protocol: RTPROT_SRV6D,
+    }
+    const replace = batch.op[k] === RouteOp.REPLACE
+    const operation = { what: 'route', op: replace ? 'replace' : 'delete', route } as const
+    this.operations.push(operation)
+    const errno = this.fail(operation)
+    if (errno !== 0) return errno
+    if (!replace) return this.#deleteRoute(route)
+    if (route.nexthop !== 0 && !this.nexthops.has(route.nexthop)) return Errno.EINVAL
+    this.routes.set(routeKey(route), route)
+    return 0
+  }
+
+  #deleteRoute(route: KernelRoute): number {
+    const key = routeKey(route)
+    if (this.routes.get(key)?.protocol === RTPROT_SRV6D) this.routes.delete(key)
+    return 0
+  }
+
+  async putNexthop(nexthop: NexthopSpec): Promise<void> {
+    await this.#change({ what: 'nexthop', op: 'put', id: nexthop.id, nexthop })
+    if (this.nexthops.has(nexthop.id)) throw new KernelError('RTM_NEWNEXTHOP', Errno.EEXIST)
+    const link = this.linkList.find((other) => other.ifindex === nexthop.ifindex)
+    if (!link) throw new KernelError('RTM_NEWNEXTHOP', Errno.ENODEV)
+    if (!link.up) throw new KernelError('RTM_NEWNEXTHOP', Errno.ENETDOWN)
+    this.nexthops.set(nexthop.id, nexthop)
+  }
+
+  async deleteNexthop(id: number): Promise<void> {
+    await this.#change({ what: 'nexthop', op: 'delete', id })
+    this.#removeNexthop(id)
+  }
+
+  #removeNexthop(id: number): void {
+    this.nexthops.delete(id)
+    for (const [key, route] of this.routes) if (route.nexthop === id) this.routes.delete(key)
+  }
+
+  async putLocalSid(sid: LocalSid): Promise<void> {
+    await this.#change({ what: 'sid', op: 'put', sid })
+    if (!this.linkList.some((link) => link.vrfTable === sid.table)) {
+      throw new KernelError('SID', Errno.EINVAL, 'Table has no associated VRF device')
+    }
+    this.sids.set(sidKey(sid), sid)
+  }
+
+  async deleteLocalSid(sid: LocalSid): Promise<void> {
+    await this.#change({ what: 'sid', op: 'delete', sid })
+    this.sids.delete(sidKey(sid))
+  }
+
+  async routeTo(address: Uint8Array): Promise<RouteTo> {
+    const text = formatAddress(address, 0, address.length as 4 | 16)
+    return this.ways.get(text) ?? { errno: Errno.ENETUNREACH }
+  }
+
+  async dump(): Promise<KernelDump> {
+    return {
+      routes: [...this.routes.values()].filter((route) => route.protocol === RTPROT_SRV6D),
+      nexthops: [...this.nexthops.values()],
+      localSids: [...this.sids.values()],
+    }
+  }
+
+  watch(onChange: (what: KernelChange) => void): () => void {
+    this.#watchers.add(onChange)
+    return () => this.#watchers.delete(onChange)
+  }
+
+  async close(): Promise<void> {
+    this.#watchers.clear()
+  }
+
+  async #change(operation: FakeOperation): Promise<void> {
+    this.operations.push(operation)
+    const errno = this.fail(operation)
+    await this.meanwhile()
+    if (errno !== 0) throw new KernelError(`${operation.op} ${operation.what}`, errno)
+  }
+}
+
+const KIND_NAMES: Record<RouteKind, string> = {
+  1: 'unicast',
+  6: 'blackhole',
+  7: 'unreachable',
+  9: 'throw',
+}
+
+function prefixOf(route: Pick<KernelRoute, 'family' | 'words' | 'bits'>): string {
+  const octets = new Uint8Array(16)
+  const view = new DataView(octets.buffer)
+  for (let k = 0; k < 4; k++) view.setInt32(k * 4, route.words[k]!)
+  return `${formatAddress(octets, 0, route.family === 4 ? 4 : 16)}/${route.bits}`
+}
+
+function routeKey(route: KernelRoute): string {
+  return `${route.table} ${prefixOf(route)} ${route.metric}`
+}
+
+function sidKey(sid: LocalSid): string {
+  return `${formatAddress(sid.sid, 0, 16)}/${sid.prefixBits}`
+}
