@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 const here = (path) => new URL(path, import.meta.url).pathname
 
 await build({
-  entryPoints: ['frr-interop.ts'].map(here),
+  entryPoints: ['demo.ts', 'demo-network.ts', 'pe-pair.ts', 'frr-interop.ts'].map(here),
   outdir: here('../dist/lab'),
   outExtension: { '.js': '.mjs' },
   bundle: true,

@@ -5,15 +5,16 @@
  *
  *   frr-interop.mjs ROOT COMBINATION...
  *
- * ROOT is '/' or a root made by lab/root. A COMBINATION is ibgp or ebgp, then FRR's SIDs, then
+ * ROOT is a root made by lab/root, or '/'. A COMBINATION is ibgp or ebgp, then FRR's SIDs, then
  * srv6d's: ibgp/dt46/per-vrf, ebgp/udt4udt6/per-family, … `--pe1 frr` puts FRR on both sides, which
  * tests the lab itself.
  */
 import { Checks, emit, say } from './lib/checks.ts'
-import { FrrPe, prepareRoot } from './lib/frr.ts'
+import { FrrPe, prepareFrr } from './lib/frr.ts'
 import { routesOf } from './lib/kernel-view.ts'
 import { buildNetwork, CUSTOMERS, type Side, site, TABLE } from './lib/network.ts'
 import { type Pe, type PeOptions, rdOf, type SidMode } from './lib/pe.ts'
+import { mountRoot } from './lib/roots.ts'
 import { inSandbox } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
@@ -214,7 +215,8 @@ await inSandbox(async () => {
   const both = args[0] === '--pe1'
   const [root, ...names] = both ? args.slice(2) : args
   const checks = new Checks()
-  const version = await prepareRoot(root!)
+  await mountRoot(root!)
+  const version = await prepareFrr(root!)
   say(`FRR ${version} from ${root}`)
   emit({ note: `FRR ${version}` })
   await buildNetwork({ vrfDevicesOn: both ? [1, 2] : [2] })

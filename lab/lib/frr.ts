@@ -1,6 +1,6 @@
 /**
  * FRR as a PE: its configuration by version, its daemons, its vtysh. One instance a namespace
- * (`-N`), from the host's packages or from a root made by lab/root.
+ * (`-N`), from a root made by lab/root.
  *
  * What the versions want, found by trying: 8.4 knows one SID an address family only and always
  * sends a 40/24 structure, so its locator must be a /64; 10 needs mgmtd, has one SID a VRF and
@@ -11,26 +11,20 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { CUSTOMERS, loopback, otherSide, peOf, routerId, TABLE } from './network.ts'
 import { type Pe, type PeOptions, rdOf, tail, type VpnPrefix } from './pe.ts'
+import { inRoot, pathIn } from './roots.ts'
 import { LabProcess, must, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace, ipBatch } from './topology.ts'
 import { waitUntil } from './wait-until.ts'
 
 export interface FrrOptions extends PeOptions {
-  /** The root that holds FRR: '/' or one made by lab/root. */
+  /** The root that holds FRR, made by lab/root ('/': the host's own). */
   root: string
 }
 
-const inRoot = (root: string, argv: string[]) => (root === '/' ? argv : ['chroot', root, ...argv])
-const pathIn = (root: string, path: string) => (root === '/' ? path : `${root}${path}`)
-
-/** Makes a root usable: the sandbox's /run and devices inside, and an empty /etc/frr. */
-export async function prepareRoot(root: string): Promise<string> {
-  const mounts = [['-t', 'tmpfs', '-o', 'mode=755', 'lab-frr', pathIn(root, '/etc/frr')]]
-  if (root !== '/') {
-    for (const d of ['/run', '/proc', '/dev']) mounts.push(['--rbind', d, pathIn(root, d)])
-  }
-  for (const m of mounts) await must(['mount', ...m])
+/** Makes FRR in a root usable, with an empty /etc/frr; gives its version. */
+export async function prepareFrr(root: string): Promise<string> {
+  await must(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'lab-frr', pathIn(root, '/etc/frr')])
   const r = await must(inRoot(root, ['/usr/lib/frr/bgpd', '--version']))
   return r.split('\n')[0]!.split(' ')[2]!
 }

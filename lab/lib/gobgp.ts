@@ -1,11 +1,14 @@
 /** gobgpd as a CE: it speaks BGP with its PE; what it learns it does not put into the kernel. */
 import { writeFileSync } from 'node:fs'
+import { inRoot } from './roots.ts'
 import { LabProcess, must } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
 import { waitUntil } from './wait-until.ts'
 
 export interface GobgpOptions {
+  /** The root that holds gobgpd, made by lab/root ('/': the host's own). */
+  root: string
   namespace: string
   as: number
   routerId: string
@@ -49,7 +52,10 @@ export class Gobgp {
     const ns = this.#options.namespace
     const file = `${LOGS}/${ns}-gobgpd.toml`
     writeFileSync(file, config(this.#options))
-    const argv = inNamespace(ns, ['gobgpd', '-f', file, '--api-hosts', '127.0.0.1:50051'])
+    const argv = inNamespace(
+      ns,
+      inRoot(this.#options.root, ['gobgpd', '-f', file, '--api-hosts', '127.0.0.1:50051']),
+    )
     this.#process = new LabProcess(`gobgpd ${ns}`, argv, `${LOGS}/${ns}-gobgpd.log`)
     await waitUntil('gobgpd answers', 60, async () => {
       if (this.#process?.status != null) return `it ended: ${this.#process.output().slice(-300)}`
@@ -63,7 +69,9 @@ export class Gobgp {
   }
 
   gobgp(...args: string[]): Promise<string> {
-    return must(inNamespace(this.#options.namespace, ['gobgp', ...args]))
+    return must(
+      inNamespace(this.#options.namespace, inRoot(this.#options.root, ['gobgp', ...args])),
+    )
   }
 
   async announce(prefix: string): Promise<void> {

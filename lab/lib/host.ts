@@ -3,7 +3,8 @@
  * own where the kernel has VRF devices (as an ordinary user in a user namespace), else in the
  * throw-away virtual machine of lab/vm.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ScenarioLine } from './checks.ts'
 
@@ -32,12 +33,15 @@ ip -6 route add fcbb::1/128 encap seg6local action End.DT46 vrftable 10 dev lab-
 ip link set lab-a up
 ip -6 route add fcbb::2/128 encap seg6 mode encap.red segs fcbb::3 dev lab-a`
 
-/** Decides where lab programs run on this machine. SRV6D_LAB=vm or native forces it. */
-export function findPlace(): Place {
-  const forced = process.env['SRV6D_LAB']
+/**
+ * Decides where lab programs run on this machine. SRV6D_LAB=vm or native forces it. A program with
+ * FRR in it needs more than one user id, which a user namespace made without root does not have.
+ */
+export function findPlace(withFrr = false): Place {
+  const { SRV6D_LAB: forced } = process.env
   const root = process.getuid?.() === 0
   const unshare = ['unshare', ...(root ? [] : ['--user', '--map-root-user']), ...NAMESPACES]
-  if (forced !== 'vm') {
+  if (forced !== 'vm' && (root || !withFrr)) {
     const r = spawnSync(unshare[0]!, [...unshare.slice(1), 'sh', '-c', PROBE], { encoding: 'utf8' })
     if (r.status === 0 || forced === 'native') {
       const how = root ? 'in network namespaces' : 'in a user namespace, without root'
@@ -68,12 +72,34 @@ export interface ProgramOptions {
   control?: string
 }
 
-function commandLine(o: ProgramOptions): string[] {
+/** Where the lab keeps what it fetched; lab/vm, lab/root and lab/enter know the same place. */
+export function cacheDirectory(): string {
+  const { SRV6D_LAB_CACHE, XDG_CACHE_HOME } = process.env
+  return SRV6D_LAB_CACHE || `${XDG_CACHE_HOME || `${homedir()}/.cache`}/srv6d-lab`
+}
+
+/** The whole command line; the kernel ends the program with this process, whatever ends that. */
+export function commandLine(o: ProgramOptions): string[] {
   const program = [process.execPath, `${REPOSITORY}dist/lab/${o.name}.mjs`, ...(o.args ?? [])]
-  if (o.place.kind === 'native') return [...o.place.prefix, ...program]
+  if (o.place.kind === 'native') {
+    return ['setpriv', '--pdeathsig', 'KILL', ...o.place.prefix, ...program]
+  }
+  const tied = ['setpriv', '--pdeathsig', 'TERM']
   const limit = ['-t', `${o.interactive ? 0 : o.seconds}`]
   const control = o.control ? ['-c', o.control] : []
-  return [...o.place.prefix, ...limit, ...(o.interactive ? ['-i'] : []), ...control, ...program]
+  return [
+    ...tied,
+    ...o.place.prefix,
+    ...limit,
+    ...(o.interactive ? ['-i'] : []),
+    ...control,
+    ...program,
+  ]
+}
+
+/** Ends a lab program early. (unshare holds SIGTERM back while it waits for its child.) */
+export function stopChild(child: ChildProcess, place: Place): void {
+  child.kill(place.kind === 'native' ? 'SIGKILL' : 'SIGTERM')
 }
 
 /** Runs a lab program to its end. Each line of its stdout that is a report goes to `onLine`. */
@@ -100,7 +126,7 @@ export function runProgram(
     stderr = (stderr + s).slice(-20_000)
     if (o.progress) process.stderr.write(s)
   })
-  const timer = setTimeout(() => child.kill('SIGTERM'), (o.seconds + 60) * 1000)
+  const timer = setTimeout(() => stopChild(child, o.place), (o.seconds + 60) * 1000)
   return new Promise((resolve) => {
     child.on('error', (e) => resolve({ status: 127, stderr: e.message }))
     child.on('close', (code) => {

@@ -7,14 +7,15 @@ import { must, stopAll } from './run.ts'
 
 export const LOGS = '/run/lab'
 
-const inVm = () => process.env['SRV6D_LAB_IN_VM'] === '1'
+const { SRV6D_LAB_IN_VM, SRV6D_LAB_SANDBOX } = process.env
+const inVm = SRV6D_LAB_IN_VM === '1'
 
 /** Refuses to run outside a sandbox; then gives the program a /run and an /etc/frr of its own. */
 export async function enterSandbox(): Promise<void> {
-  if (process.getuid?.() !== 0 || !(inVm() || process.env['SRV6D_LAB_SANDBOX'] === '1')) {
+  if (process.getuid?.() !== 0 || !(inVm || SRV6D_LAB_SANDBOX === '1')) {
     throw new Error('this program is started by lab/lib/host.ts, inside a sandbox')
   }
-  if (!inVm()) await must(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'lab-run', '/run'])
+  if (!inVm) await must(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'lab-run', '/run'])
   for (const d of [LOGS, '/run/netns', '/run/frr', '/run/srv6d']) {
     mkdirSync(d, { recursive: true })
   }

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
+import { RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
 import {
   CUSTOMERS,
   type Customer,
@@ -107,7 +108,7 @@ export interface ApiSid {
 export class Srv6dPe implements Pe {
   readonly side: Srv6dOptions['side']
   readonly program = 'srv6d'
-  readonly protocol = '195'
+  readonly protocol = `${RTPROT_SRV6D}`
   readonly socket: string
   readonly configFile: string
   #options: Srv6dOptions

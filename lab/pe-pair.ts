@@ -1,0 +1,318 @@
+/**
+ * srv6d on both PEs, GoBGP as a CE, and srv6d killed, stopped and started again:
+ *
+ *   ce1 red GoBGP ---\                                  /--- ce3 red
+ *                     pe1 srv6d ---- p ---- pe2 srv6d
+ *   ce2 blue      ---/  per-VRF SID       SIDs a family \--- ce4 blue
+ *
+ *   pe-pair.mjs ROOT       (a root made by lab/root, which holds gobgpd)
+ *
+ * Routes of somebody else lie in both VRF tables of pe1 all the time and must survive everything.
+ */
+import { writeFileSync } from 'node:fs'
+import { Checks, emit, say } from './lib/checks.ts'
+import { Gobgp } from './lib/gobgp.ts'
+import { describeRoute, kernelState, type RouteView, routesOf } from './lib/kernel-view.ts'
+import { buildNetwork, CUSTOMERS, ceOf, routerId, site, TABLE } from './lib/network.ts'
+import { rdOf, tail } from './lib/pe.ts'
+import { ContinuousPing, ping } from './lib/ping.ts'
+import { mountRoot } from './lib/roots.ts'
+import { inSandbox, LOGS } from './lib/sandbox.ts'
+import { Srv6dPe } from './lib/srv6d.ts'
+import { ipBatch } from './lib/topology.ts'
+import {
+  awaitNoRemoteRoutes,
+  awaitRemoteRoutes,
+  checkCoreIsHidden,
+  checkIsolation,
+  checkReachability,
+  checkWithdraw,
+  Watchers,
+} from './lib/vpn-checks.ts'
+import { sleep, waitUntil } from './lib/wait-until.ts'
+
+const FAMILIES = [4, 6] as const
+const CONVERGE = 60
+const CE_AS = 65101
+
+/** What GoBGP announces: a network behind ce1 that only red has. */
+const learned = (family: 4 | 6) => (family === 4 ? '10.111.0.0/24' : '2001:db8:111::/64')
+const learnedHost = (family: 4 | 6) => (family === 4 ? '10.111.0.1' : '2001:db8:111::1')
+const FOREIGN = ['10.77.0.0/24', '2001:db8:77::/64']
+
+const checks = new Checks()
+const base = { as: 65000, peerAs: 65000, usid: false }
+const pe1 = new Srv6dPe({
+  ...base,
+  side: 1,
+  sid: 'per-vrf',
+  ceSessions: { customer: 'red', as: CE_AS },
+})
+const pe2 = new Srv6dPe({ ...base, side: 2, sid: 'per-family' })
+const root = process.argv[2] ?? '/'
+const gobgp = new Gobgp({
+  root,
+  namespace: 'ce1',
+  as: CE_AS,
+  routerId: '10.1.0.1',
+  peerAs: 65000,
+  neighbors: { [site(1, 4).pe]: ['ipv4-unicast'], [site(1, 6).pe]: ['ipv6-unicast'] },
+})
+
+/** Whatever carries srv6d's protocol number in a PE's kernel, SIDs too. */
+async function oursIn(namespace: string): Promise<RouteView[]> {
+  const both = await Promise.all(FAMILIES.map((f) => routesOf(namespace, 'all', f)))
+  return both.flat().filter((r) => r.protocol === pe1.protocol)
+}
+
+const textOf = (routes: RouteView[]) => routes.map(describeRoute).sort()
+
+async function foreignRoutesStay(): Promise<void> {
+  for (const customer of CUSTOMERS) {
+    for (const [i, family] of FAMILIES.entries()) {
+      const routes = await routesOf('pe1', TABLE[customer], family)
+      if (!routes.some((r) => r.dst === FOREIGN[i] && r.type === 'blackhole')) {
+        throw new Error(`${FOREIGN[i]} is gone from ${customer}: ${textOf(routes).join('; ')}`)
+      }
+    }
+  }
+}
+
+async function prepare(): Promise<Watchers> {
+  await mountRoot(root)
+  await buildNetwork({ vrfDevicesOn: [] })
+  const tables = CUSTOMERS.map((c) => TABLE[c])
+  const foreign = tables.flatMap((t) => FOREIGN.map((p) => `route add blackhole ${p} table ${t}`))
+  await ipBatch('pe1', ...foreign)
+  await ipBatch('ce1', ...FAMILIES.map((f) => `addr add ${learnedHost(f)} dev lo`))
+  return Watchers.start()
+}
+
+/** A daemon that refuses its configuration leaves the kernel as it was. */
+async function checkBadConfig(name: string): Promise<void> {
+  await checks.check(name, async () => {
+    const file = `${LOGS}/bad.yaml`
+    const bad = 'router: { as: 65000, router-id: 192.0.2.1, source: "2001:db8:ffff::1" }\nvrfs: 5\n'
+    writeFileSync(file, bad)
+    const before = await kernelState('pe1')
+    const daemon = pe1.startWith(file)
+    const status = await Promise.race([daemon.ended, sleep(60)])
+    await daemon.stop('SIGKILL')
+    if (status === undefined) throw new Error('it was still running after 60 s')
+    if (status === 0) throw new Error('it ended with status 0')
+    const after = await kernelState('pe1')
+    if (before !== after) throw new Error(`the kernel changed: ${difference(before, after)}`)
+    if (!daemon.output().includes(`${file}:2:`)) {
+      throw new Error(`no line and column in: ${tail(daemon.output(), 5)}`)
+    }
+    return `exit status ${status}`
+  })
+}
+
+function difference(before: string, after: string): string {
+  const [a, b] = [new Set(before.split('\n')), new Set(after.split('\n'))]
+  const gone = [...a].filter((l) => !b.has(l)).map((l) => `- ${l}`)
+  const came = [...b].filter((l) => !a.has(l)).map((l) => `+ ${l}`)
+  return [...gone, ...came].slice(0, 10).join(' | ')
+}
+
+async function checkConvergence(): Promise<boolean> {
+  const up = await checks.check('both PEs start and their session comes up', async () => {
+    await Promise.all([pe1.start(), pe2.start()])
+    await waitUntil('session', CONVERGE, () => pe1.session())
+  })
+  if (!up) return false
+  const routes = await checks.check("each kernel has the other's prefixes, both customers", () =>
+    Promise.all([awaitRemoteRoutes(1, CONVERGE), awaitRemoteRoutes(2, CONVERGE)]),
+  )
+  await checks.check('the API shows the VPN routes as valid and best', async () => {
+    for (const family of FAMILIES) {
+      const far = site(2, family)
+      const wanted = CUSTOMERS.flatMap((c) =>
+        [far.prefix, far.behindPrefix].map((prefix) => ({ rd: rdOf(2, TABLE[c]), prefix })),
+      )
+      const seen = await pe1.vpnRoutes(family, wanted)
+      if (seen) throw new Error(seen)
+    }
+  })
+  await checks.check('srv6d-cli prints the routes, exit status 0', async () => {
+    const r = await pe1.cli('show', 'routes')
+    if (r.code !== 0) throw new Error(`${r.code}: ${r.stderr}`)
+    for (const prefix of [site(2, 4).prefix, site(2, 6).prefix]) {
+      if (!r.stdout.includes(prefix)) throw new Error(`no ${prefix} in ${r.stdout}`)
+    }
+    emit({ note: r.stdout })
+  })
+  return routes
+}
+
+async function checkGobgpCe(watchers: Watchers): Promise<void> {
+  await checks.check('GoBGP CE: IPv4 and IPv6 sessions come up inside the VRF', async () => {
+    await gobgp.start()
+    for (const f of FAMILIES) {
+      await waitUntil(site(1, f).pe, CONVERGE, () => gobgp.session(site(1, f).pe))
+    }
+  })
+  for (const family of FAMILIES) {
+    await checks.check(`GoBGP CE: gets the VPN's IPv${family} routes`, async () => {
+      const wanted = [site(2, family).prefix, site(2, family).behindPrefix]
+      await waitUntil(wanted.join(', '), CONVERGE, async () => {
+        const seen = await gobgp.prefixes(family)
+        return wanted.every((p) => seen.includes(p)) ? undefined : seen.join(' ') || 'no routes'
+      })
+    })
+    await checks.check(
+      `GoBGP CE: its IPv${family} route reaches pe2's kernel, red only`,
+      async () => {
+        await gobgp.announce(learned(family))
+        await waitUntil(learned(family), CONVERGE, () => learnedAtPe2(family))
+        const blue = await routesOf('pe2', TABLE.blue, family)
+        if (blue.some((r) => r.dst === learned(family))) throw new Error('blue has it too')
+      },
+    )
+    await checks.check(`GoBGP CE: site 2 reaches what it announced over IPv${family}`, async () => {
+      const from = site(2, family).ce
+      await waitUntil(learnedHost(family), 10, async () => {
+        const p = await ping(ceOf('red', 2), learnedHost(family), from)
+        return p.reached ? undefined : p.text
+      })
+      const mark = watchers.at('ce2').mark()
+      const p = await ping(ceOf('blue', 2), learnedHost(family), from, 2, 1)
+      if (p.reached) throw new Error("blue's site reaches it too")
+      const leaked = await watchers.at('ce2').since(mark)
+      if (leaked.length > 0) throw new Error(`seen at ce2: ${leaked.join('; ')}`)
+    })
+  }
+  const withdraw = async () => {
+    for (const f of FAMILIES) await gobgp.withdraw(learned(f))
+  }
+  const name = "GoBGP CE: withdrawn routes leave pe2's kernel"
+  await checkWithdraw(checks, name, 2, learned, withdraw, CONVERGE)
+  await checks.check('GoBGP CE: announced again, they come back', async () => {
+    for (const f of FAMILIES) await gobgp.announce(learned(f))
+    for (const f of FAMILIES) await waitUntil(learned(f), CONVERGE, () => learnedAtPe2(f))
+  })
+}
+
+async function learnedAtPe2(family: 4 | 6): Promise<string | undefined> {
+  const routes = await routesOf('pe2', TABLE.red, family)
+  const found = routes.find((r) => r.dst === learned(family))
+  return found?.segs ? undefined : textOf(routes).join('; ')
+}
+
+/** SIGKILL and a new start while customers send: nothing lost, nothing twice, nothing changed. */
+async function checkKillAndRestart(): Promise<void> {
+  const before = textOf(await oursIn('pe1'))
+  const sids = (await pe1.sids()).map((s) => `${s.vrf} ${s.behavior} ${s.sid}`).sort()
+  const pings = FAMILIES.flatMap((f) => [
+    new ContinuousPing(ceOf('red', 1), site(2, f).ce, site(1, f).ce),
+    new ContinuousPing(ceOf('blue', 2), site(1, f).ce, site(2, f).ce),
+    new ContinuousPing(ceOf('red', 2), learnedHost(f), site(2, f).ce),
+  ])
+  await sleep(2)
+  await checks.check('killed with SIGKILL: the kernel keeps every route and SID', async () => {
+    await pe1.kill()
+    await sleep(2)
+    const left = textOf(await oursIn('pe1'))
+    if (left.join() !== before.join())
+      throw new Error(difference(before.join('\n'), left.join('\n')))
+    await foreignRoutesStay()
+    return `${left.length} routes`
+  })
+  await checks.check('started again: sessions come up', async () => {
+    await pe1.start()
+    await waitUntil('session', CONVERGE, () => pe1.session())
+    for (const f of FAMILIES) {
+      await waitUntil(site(1, f).pe, CONVERGE, () => gobgp.session(site(1, f).pe))
+      await waitUntil(learned(f), CONVERGE, () => learnedAtPe2(f))
+    }
+  })
+  await checks.check('started again: the same routes, none twice', async () => {
+    await waitUntil('the routes of before', CONVERGE, async () => {
+      const now = textOf(await oursIn('pe1'))
+      if (now.join() === before.join()) return undefined
+      return difference(before.join('\n'), now.join('\n')) || `twice: ${now.join('; ')}`
+    })
+    await sleep(4) // what a sweep would take away late
+    const now = textOf(await oursIn('pe1'))
+    if (now.join() !== before.join()) throw new Error(difference(before.join('\n'), now.join('\n')))
+  })
+  await checks.check('started again: the same SIDs', async () => {
+    const now = (await pe1.sids()).map((s) => `${s.vrf} ${s.behavior} ${s.sid}`).sort()
+    if (now.join() !== sids.join()) throw new Error(`${now.join(', ')}; before ${sids.join(', ')}`)
+    return sids.join(', ')
+  })
+  const results = await Promise.all(pings.map((p) => p.stop()))
+  for (const [i, r] of results.entries()) {
+    const name = `killed and started again: no packet lost to ${pings[i]!.target} (${i})`
+    await checks.check(name, async () => {
+      if (r.received < 10) throw new Error(`only ${r.received} answers at all`)
+      if (r.lost.length > 0) throw new Error(`${r.lost.length} of ${r.sent}: ${r.lost.join(' ')}`)
+      return `${r.received} of ${r.sent}`
+    })
+  }
+}
+
+async function checkStops(): Promise<void> {
+  await checks.check('stopped with on-stop: keep: its routes stay in the kernel', async () => {
+    const before = textOf(await oursIn('pe1'))
+    await pe1.stop()
+    const after = textOf(await oursIn('pe1'))
+    if (after.join() !== before.join()) {
+      throw new Error(difference(before.join('\n'), after.join('\n')))
+    }
+    await foreignRoutesStay()
+    return `${after.length} routes`
+  })
+  await checkBadConfig('started with a mistake over kept routes: exits, the kernel is untouched')
+  await checks.check(
+    'started with encapsulation: encap: routes change to it, pings go on',
+    async () => {
+      pe1.configure({ encapsulation: 'encap', onStop: 'remove' })
+      await pe1.start()
+      await awaitRemoteRoutes(1, CONVERGE)
+      await waitUntil('mode encap', CONVERGE, async () => {
+        const seg6 = (await oursIn('pe1')).filter((r) => r.encap === 'seg6')
+        const other = seg6.filter((r) => r.mode !== 'encap')
+        if (seg6.length > 0 && other.length === 0) return undefined
+        return textOf(other).join('; ') || 'no seg6 route'
+      })
+      for (const f of FAMILIES) {
+        await waitUntil(`IPv${f}`, CONVERGE, async () => {
+          const p = await ping('ce1', site(2, f).ce, site(1, f).ce)
+          return p.reached ? undefined : p.text
+        })
+      }
+    },
+  )
+  await checks.check('stopped with on-stop: remove: nothing of ours stays', async () => {
+    await pe1.stop()
+    const left = textOf(await oursIn('pe1'))
+    if (left.length > 0) throw new Error(left.join('; '))
+    await foreignRoutesStay()
+  })
+  await checks.check("stopped: its routes leave the other PE's kernel", () =>
+    awaitNoRemoteRoutes(2, CONVERGE),
+  )
+}
+
+await inSandbox(async () => {
+  const watchers = await prepare()
+  say('network and captures are up')
+  await checkBadConfig('started with a mistake in its configuration: exits, touches nothing')
+  if (await checkConvergence()) {
+    await checkReachability(checks)
+    await checkIsolation(checks, watchers)
+    await checkCoreIsHidden(checks)
+    await checks.check('routes of somebody else are still in the VRF tables', foreignRoutesStay)
+    await checkGobgpCe(watchers)
+    await checkKillAndRestart()
+    await checkStops()
+  }
+  if (checks.failed > 0) {
+    for (const pe of [pe1, pe2]) for (const [log, text] of pe.logs()) emit({ log, tail: text })
+    emit({ log: `gobgpd (${routerId(1)})`, tail: tail(gobgp.output(), 30) })
+    for (const n of ['pe1', 'pe2']) emit({ log: `kernel of ${n}`, tail: await kernelState(n) })
+  }
+  return checks.finish()
+})
