@@ -9,7 +9,9 @@ const text = z.string()
 const maybeText = z.string().nullable()
 const maybeCount = z.int().nonnegative().nullable()
 
-export const FamilyName = z.enum(['ipv4-unicast', 'ipv6-unicast', 'vpnv4', 'vpnv6'])
+export const FamilyName = z.enum(['ipv4-unicast', 'ipv6-unicast', 'vpnv4', 'vpnv6'], {
+  error: 'expected ipv4-unicast, ipv6-unicast, vpnv4 or vpnv6',
+})
 export type FamilyName = z.infer<typeof FamilyName>
 
 /** One path to a prefix; the first of a route's paths is the best one, if any is. */
@@ -162,7 +164,7 @@ export const RouteQueryString = z.strictObject({
   vrf: z.string().min(1).max(64).optional(),
   prefix: z.string().min(1).max(64).optional(),
   family: FamilyName.optional(),
-  table: z.literal('vpn').optional(),
+  table: z.literal('vpn', { error: 'expected vpn' }).optional(),
   limit: z
     .string()
     .regex(/^[1-9]\d{0,6}$/, 'expected a number from 1 to 2000000')

@@ -1,0 +1,259 @@
+/**
+ * The command line of srv6d-cli: yargs says what was asked, a job fetches the answer and prints it.
+ * Ends with 0, with 1 when there is no answer to give, with 2 when the command line is wrong.
+ */
+import { isIP, SocketAddress } from 'node:net'
+import yargs from 'yargs'
+import manifest from '../../package.json' with { type: 'json' }
+import type {
+  NeighborsReply,
+  RoutesReply,
+  SidsReply,
+  Status,
+  VrfsReply,
+} from '../daemon/api-schema.ts'
+import { ClientError, get } from './client.ts'
+import { formatNeighborDetail, formatNeighborTable } from './format-neighbors.ts'
+import { formatRouteDetail, formatRouteTable, type RouteScope } from './format-routes.ts'
+import { formatSidTable, formatStatus } from './format-sids.ts'
+import { formatVrfDetail, formatVrfTable } from './format-vrfs.ts'
+import type { Style } from './table.ts'
+
+const DEFAULT_SOCKET = '/run/srv6d/srv6d.sock'
+
+const USAGE = `Asks srv6d what it knows.
+
+  $0 show routes [vrf NAME | vpn] [PREFIX | ADDRESS]
+  $0 show neighbors [ADDRESS]
+  $0 show vrfs [NAME]
+  $0 show sids
+  $0 show status`
+
+/** What the CLI needs of its process; a test brings its own. */
+export interface CliProcess {
+  env: {
+    SRV6D_SOCKET?: string | undefined
+    NO_COLOR?: string | undefined
+    TERM?: string | undefined
+  }
+  stdout: { write(text: string): unknown; isTTY?: boolean; columns?: number }
+  stderr: { write(text: string): unknown }
+}
+
+/** The options every command has. */
+interface Common {
+  json: boolean
+  socket: string
+}
+
+interface Answer {
+  /** What --json prints. */
+  objects: unknown
+  lines: (style: Style) => string[]
+}
+
+type Job = () => Promise<Answer>
+
+/** Runs one command line and gives the exit status. */
+export async function runCli(args: readonly string[], io: CliProcess): Promise<number> {
+  try {
+    const { job, json, help } = await readCommandLine(args, io)
+    if (!job) {
+      io.stdout.write(`${help}\n`)
+      return 0
+    }
+    const { objects, lines } = await job()
+    const text = json ? JSON.stringify(objects, null, 2) : lines(styleOf(io)).join('\n')
+    io.stdout.write(`${text}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error
+    io.stderr.write(`srv6d-cli: ${error.message}\n`)
+    return error.exitCode
+  }
+}
+
+interface Wanted {
+  job: Job | null
+  json: boolean
+  /** The text of --help or --version, when that was asked. */
+  help: string
+}
+
+async function readCommandLine(args: readonly string[], io: CliProcess): Promise<Wanted> {
+  const wanted: Wanted = { job: null, json: false, help: '' }
+  const choose = (argv: Common, job: Job) => {
+    wanted.json = argv.json
+    wanted.job = job
+  }
+  const parser = yargs()
+    .scriptName('srv6d-cli')
+    .usage(USAGE)
+    .option('json', { type: 'boolean', default: false, describe: 'print objects, not a table' })
+    .option('socket', {
+      type: 'string',
+      default: io.env.SRV6D_SOCKET || DEFAULT_SOCKET,
+      defaultDescription: `$SRV6D_SOCKET or ${DEFAULT_SOCKET}`,
+      describe: "the daemon's API socket",
+    })
+    .command('show', false, (show) =>
+      show
+        .command(
+          ['routes [what..]', 'route'],
+          'a line a path; with a prefix or an address: every path in full',
+          (routes) =>
+            routes
+              .positional('what', {
+                type: 'string',
+                array: true,
+                describe: 'vrf NAME, vpn, PREFIX',
+              })
+              .option('family', { type: 'string', describe: 'ipv4-unicast, ipv6-unicast, …' })
+              .option('limit', { type: 'string', describe: 'at most this many prefixes' }),
+          (argv) => choose(argv, () => showRoutes(argv, io)),
+        )
+        .command(
+          ['neighbors [address]', 'neighbor'],
+          'a line a neighbor; with an address: in full',
+          (neighbors) => neighbors.positional('address', { type: 'string' }),
+          (argv) => choose(argv, () => showNeighbors(argv.socket, argv.address)),
+        )
+        .command(
+          ['vrfs [name]', 'vrf'],
+          'a line a VRF; with a name: in full',
+          (vrfs) => vrfs.positional('name', { type: 'string' }),
+          (argv) => choose(argv, () => showVrfs(argv.socket, argv.name)),
+        )
+        .command(
+          ['sids', 'sid'],
+          'the local SIDs',
+          (sids) => sids,
+          (argv) => choose(argv, () => showSids(argv.socket)),
+        )
+        .command(
+          'status',
+          'the daemon itself',
+          (status) => status,
+          (argv) => choose(argv, () => showStatus(argv.socket)),
+        )
+        .demandCommand(1, 'show what? routes, neighbors, vrfs, sids or status')
+        .recommendCommands(),
+    )
+    .demandCommand(1, 'expected a command: show')
+    .strict()
+    .detectLocale(false)
+    .version(manifest.version)
+    .help()
+    .wrap(80)
+    .exitProcess(false)
+    .fail((message, error) => {
+      const words = `${message[0]?.toLowerCase()}${message.slice(1)}`
+      throw error ?? new ClientError(`${words} (--help tells more)`, 2)
+    })
+  await parser.parseAsync([...args], {}, (_error, _argv, output) => {
+    wanted.help = output
+  })
+  return wanted
+}
+
+interface RouteArguments extends Common {
+  what?: string[] | undefined
+  family?: string | undefined
+  limit?: string | undefined
+}
+
+async function showRoutes(argv: RouteArguments, io: CliProcess): Promise<Answer> {
+  const scope = { ...readScope(argv.what ?? []), family: argv.family }
+  const { vrf, vpn, prefix, family } = scope
+  const reply = await get<RoutesReply>(argv.socket, '/v1/routes', {
+    vrf,
+    prefix,
+    family,
+    table: vpn ? 'vpn' : undefined,
+    limit: argv.limit,
+  })
+  const { routes, truncated } = reply
+  if (truncated && argv.json) io.stderr.write('srv6d-cli: there are more routes: raise --limit\n')
+  return {
+    objects: routes,
+    lines: (style) =>
+      prefix === undefined
+        ? formatRouteTable(routes, scope, truncated, style)
+        : formatRouteDetail(routes, scope, style),
+  }
+}
+
+/** `[vrf NAME | vpn] [PREFIX]` */
+function readScope(words: string[]): RouteScope {
+  const rest = [...words]
+  const scope: RouteScope = {}
+  if (rest[0] === 'vrf') {
+    rest.shift()
+    scope.vrf = rest.shift()
+    if (scope.vrf === undefined) throw new ClientError('vrf: expected the name of a VRF', 2)
+  } else if (rest[0] === 'vpn') {
+    rest.shift()
+    scope.vpn = true
+  }
+  scope.prefix = rest.shift()
+  if (rest.length > 0 || (scope.prefix !== undefined && !isIP(scope.prefix.split('/')[0]!))) {
+    const wrong = rest[0] ?? scope.prefix
+    throw new ClientError(`"${wrong}": expected [vrf NAME | vpn] [PREFIX | ADDRESS]`, 2)
+  }
+  return scope
+}
+
+async function showNeighbors(socket: string, address: string | undefined): Promise<Answer> {
+  const { neighbors } = await get<NeighborsReply>(socket, '/v1/neighbors')
+  if (address === undefined) {
+    return { objects: neighbors, lines: (style) => formatNeighborTable(neighbors, style) }
+  }
+  const wanted = canonical(address)
+  const found = neighbors.filter((each) => each.address === wanted)
+  if (found.length === 0) {
+    const known = neighbors.map((each) => each.address)
+    throw new ClientError(`there is no neighbor ${address}: ${thereAre(known)}`)
+  }
+  return { objects: found, lines: (style) => formatNeighborDetail(found, style) }
+}
+
+async function showVrfs(socket: string, name: string | undefined): Promise<Answer> {
+  const { vrfs } = await get<VrfsReply>(socket, '/v1/vrfs')
+  if (name === undefined) {
+    return { objects: vrfs, lines: (style) => formatVrfTable(vrfs, style) }
+  }
+  const found = vrfs.find((each) => each.name === name)
+  if (!found) {
+    const known = vrfs.map((each) => each.name)
+    throw new ClientError(`no VRF is called "${name}": ${thereAre(known)}`)
+  }
+  return { objects: found, lines: (style) => formatVrfDetail(found, style) }
+}
+
+async function showSids(socket: string): Promise<Answer> {
+  const { sids } = await get<SidsReply>(socket, '/v1/sids')
+  return { objects: sids, lines: (style) => formatSidTable(sids, style) }
+}
+
+async function showStatus(socket: string): Promise<Answer> {
+  const status = await get<Status>(socket, '/v1/status')
+  return { objects: status, lines: (style) => formatStatus(status, style) }
+}
+
+function thereAre(known: string[]): string {
+  return known.length === 0 ? 'none is configured' : `there are ${known.join(', ')}`
+}
+
+/** `2001:DB8:0::1` -> `2001:db8::1`, the way the daemon writes addresses. */
+function canonical(address: string): string {
+  const version = isIP(address)
+  if (version === 0) throw new ClientError(`"${address}": expected the address of a neighbor`, 2)
+  return new SocketAddress({ address, family: version === 4 ? 'ipv4' : 'ipv6' }).address
+}
+
+/** Plain and uncut unless a person looks at it. */
+function styleOf({ stdout, env }: CliProcess): Style {
+  if (!stdout.isTTY) return { width: null, color: false }
+  const color = !env.NO_COLOR && env.TERM !== 'dumb'
+  return { width: stdout.columns ?? 80, color }
+}
