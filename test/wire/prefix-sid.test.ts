@@ -26,6 +26,7 @@ import {
   tlv,
   u8,
 } from '../support/builder.ts'
+import { collectionsDuring } from '../support/collections.ts'
 import { concat, hex, toHex } from '../support/hex.ts'
 
 /** What srv6d decides about one attribute value and one label field. */
@@ -340,4 +341,24 @@ t.test('RFC 9252 §3: the attribute, octet for octet', async (t) => {
     toHex(prefixSid(service(sidInformation(sid, 64, sidStructure(32, 16, 16, 0, 0, 0))))),
     'whole, as the independent builder writes it',
   )
+})
+
+t.test('no garbage: a million SIDs checked, read and rebuilt without one collection', async (t) => {
+  const values = ACCEPTED.map(([, value]) => value)
+  const sid = new ServiceSid()
+  const out = new Uint8Array(16)
+  let usable = 0
+  const run = (rounds: number) => {
+    for (let k = 0; k < rounds; k++) {
+      const value = values[k % values.length]!
+      if (checkPrefixSid(value, 0, value.length) !== 0) continue
+      if (!readServiceSid(value, 0, value.length, sid, true, false)) continue
+      if (rebuildSid(sid, value, k & 0xffffff, out, 0) === 0) usable++
+    }
+  }
+  run(100_000)
+  const { during, control } = await collectionsDuring(() => run(1_000_000))
+  t.ok(usable > 1_000_000)
+  t.equal(during, 0)
+  t.ok(control > 0, 'collections are seen')
 })

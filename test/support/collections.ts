@@ -1,0 +1,28 @@
+import { PerformanceObserver, performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Counts the garbage collections while `run` runs, and while a million arrays are left
+ * behind afterwards: the second number shows that collections are seen at all.
+ */
+export async function collectionsDuring(
+  run: () => void,
+): Promise<{ during: number; control: number }> {
+  const times: number[] = []
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) times.push(entry.startTime)
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  await sleep(10)
+  const begin = performance.now()
+  run()
+  const end = performance.now()
+  const kept: number[][] = []
+  for (let k = 0; k < 1e6; k++) kept[k & 7] = new Array(50).fill(k)
+  await sleep(50)
+  observer.disconnect()
+  return {
+    during: times.filter((time) => time >= begin && time <= end).length,
+    control: times.filter((time) => time > end).length,
+  }
+}
