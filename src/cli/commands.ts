@@ -73,6 +73,8 @@ export async function runCli(args: readonly string[], io: CliProcess): Promise<n
   }
 }
 
+const SHOW_WHAT = 'expected show and one of routes, neighbors, vrfs, sids, status'
+
 interface Wanted {
   job: Job | null
   json: boolean
@@ -136,8 +138,8 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
           (status) => status,
           (argv) => choose(argv, () => showStatus(argv.socket)),
         )
-        .demandCommand(1, 'show what? routes, neighbors, vrfs, sids or status')
-        .recommendCommands(),
+        .demandCommand(1, SHOW_WHAT)
+        .strictCommands(),
     )
     .demandCommand(1, 'expected a command: show')
     .strict()

@@ -34,22 +34,48 @@ export function renderTable(
   tone: (row: number) => Tone | null = () => null,
 ): string[] {
   const widths = fit(columns, rows, style.width)
+  const titles = columns.map((column) => column.title)
+  const layOut = rows.length <= LONG_TABLE ? layOutTable : padRows
+  return layOut([titles, ...rows.map((row) => row.map(printable))], columns, widths).map(
+    (line, at) => {
+      const rowTone = at === 0 ? 'head' : tone(at - 1)
+      return rowTone ? paint(style, rowTone, line) : line
+    },
+  )
+}
+
+/** cli-table3 takes 0.2 ms a row (20 s for 100,000 routes): longer lists are padded here. */
+const LONG_TABLE = 500
+
+function padRows(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column[],
+  widths: readonly number[],
+): string[] {
+  const pad = (text: string, at: number) => {
+    const width = widths[at]!
+    if (text.length > width) return `${text.slice(0, width - 1)}…`
+    return columns[at]!.align === 'right' ? text.padStart(width) : text.padEnd(width)
+  }
+  return rows.map((row) => row.map(pad).join(GAP).trimEnd())
+}
+
+function layOutTable(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column[],
+  colWidths: number[],
+): string[] {
   const table = new Table({
     chars: PLAIN,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colWidths: widths,
+    colWidths,
     colAligns: columns.map((column) => column.align ?? 'left'),
   })
-  const titles = columns.map((column) => column.title)
-  table.push(titles, ...rows.map((row) => row.map(printable)))
+  table.push(...rows.map((row) => [...row]))
   return table
     .toString()
     .split('\n')
-    .map((line, at) => {
-      const text = line.trimEnd()
-      const rowTone = at === 0 ? 'head' : tone(at - 1)
-      return rowTone ? paint(style, rowTone, text) : text
-    })
+    .map((line) => line.trimEnd())
 }
 
 const PLAIN = {
