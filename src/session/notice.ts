@@ -1,7 +1,9 @@
-/** Which NOTIFICATION says what: the Cease of a stop, and the event an error stands for. */
+/** How a session ends: the Cease of a stop, the event an error stands for, what may stay after. */
 import { hardResetData, shutdownData } from '../wire/notification.ts'
 import { CeaseError, ErrorCode, errorName } from '../wire/registry.ts'
 import { FsmEvent } from './fsm.ts'
+import type { Negotiated, PeerConfig } from './negotiate.ts'
+import type { DownReason } from './ports.ts'
 
 /** How a session is to be stopped; code 0: without a NOTIFICATION. */
 export interface Cease {
@@ -48,4 +50,24 @@ export function errorEvent(code: number): FsmEvent {
     default:
       return FsmEvent.BGP_OPEN_MSG_ERR
   }
+}
+
+/**
+ * Whether the routes of an Established session that ends so may be kept as stale: both sides do
+ * graceful restart for a common family, and TCP was lost (RFC 4724 §4.2) or, where both sides set
+ * the N bit, any NOTIFICATION but a hard reset ended it (RFC 8538 §4).
+ */
+export function mayHelp(
+  config: PeerConfig,
+  negotiated: Negotiated | null,
+  direction: DownReason['direction'],
+  code: number,
+  subcode: number,
+): boolean {
+  if (config.gracefulRestart === null || !negotiated?.gracefulRestart) return false
+  const { families, gracefulRestart, notificationRestart } = negotiated
+  if (!gracefulRestart.families.some(({ family }) => families.includes(family))) return false
+  if (direction === 'tcp') return true
+  const hard = code === ErrorCode.CEASE && subcode === CeaseError.HARD_RESET
+  return direction !== 'local' && notificationRestart && !hard
 }

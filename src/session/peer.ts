@@ -38,6 +38,7 @@ export interface PeerHandler {
 
 export interface PeerDeps {
   clock: Clock
+  /** Every line of the neighbour carries its name as `peer`. */
   log: Logger
   handler: PeerHandler
   connect: Connect
@@ -75,7 +76,7 @@ export class Peer implements SessionOwner {
     this.config = config
     this.#handler = deps.handler
     this.#clock = deps.clock
-    this.#log = deps.log
+    this.#log = deps.log.child({ peer: config.name })
     this.counters = {
       messagesIn: new Float64Array(256),
       messagesOut: new Float64Array(256),
@@ -87,7 +88,7 @@ export class Peer implements SessionOwner {
     }
     this.#sessionDeps = {
       clock: deps.clock,
-      log: deps.log,
+      log: this.#log,
       connect: (target) => this.#tracked(deps.connect(target)),
       random: deps.random ?? Math.random,
       counters: this.counters,

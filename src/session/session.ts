@@ -22,7 +22,7 @@ import { reasonText } from '../wire/update-reason.ts'
 import { UpdateView } from '../wire/update-view.ts'
 import { type Action, eventName, FsmEvent, type FsmState, fsmErrorSubcode, step } from './fsm.ts'
 import { type Negotiated, negotiate, openOf, type PeerConfig } from './negotiate.ts'
-import { type Cease, ceaseNotice, errorEvent } from './notice.ts'
+import { type Cease, ceaseNotice, errorEvent, mayHelp } from './notice.ts'
 import type { DownReason, SessionDeps, SessionOwner } from './ports.ts'
 import { SessionTimers } from './timers.ts'
 import type { Transport, TransportHandler } from './transport.ts'
@@ -348,13 +348,8 @@ export class Session implements TransportHandler, FrameSink {
     subcode: number,
     text: string,
   ): DownReason {
-    const hard = code === ErrorCode.CEASE && subcode === CeaseError.HARD_RESET
-    const n = this.negotiated
-    const restarts =
-      this.#config.gracefulRestart !== null &&
-      this.#isUp &&
-      n?.gracefulRestart?.families.some(({ family }) => n.families.includes(family)) === true
-    const covered = direction === 'tcp' || (direction !== 'local' && n?.notificationRestart)
-    return { text, direction, code, subcode, helper: restarts && covered === true && !hard }
+    const negotiated = this.#isUp ? this.negotiated : null
+    const helper = mayHelp(this.#config, negotiated, direction, code, subcode)
+    return { text, direction, code, subcode, helper }
   }
 }

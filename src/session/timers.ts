@@ -14,20 +14,22 @@ const BLOCKED_MS = 1000
 
 /**
  * Fires once, `ms` after the last start or touch. touch() only notes the time; the underlying
- * timer looks at the note when it fires. A timer that fires late, because the event loop was
- * blocked, waits a little more: what arrived meanwhile has not been read yet.
+ * timer looks at the note when it fires. A patient timer that fires late, because the event loop
+ * was blocked, waits a little more: what arrived meanwhile has not been read yet.
  */
 export class RestartableTimer {
   readonly #clock: Clock
   readonly #expired: () => void
+  readonly #patient: boolean
   #ms = 0
   #touchedAt = 0
   #dueAt = 0
   #timer: Timer | null = null
 
-  constructor(clock: Clock, expired: () => void) {
+  constructor(clock: Clock, expired: () => void, patient = false) {
     this.#clock = clock
     this.#expired = expired
+    this.#patient = patient
   }
 
   get running(): boolean {
@@ -61,7 +63,7 @@ export class RestartableTimer {
     const left = this.#touchedAt + this.#ms - now
     // A system timer may fire a fraction of a millisecond early.
     if (left >= 1) this.#arm(left)
-    else if (now - this.#dueAt > BLOCKED_MS) this.#arm(BLOCKED_MS)
+    else if (this.#patient && now - this.#dueAt > BLOCKED_MS) this.#arm(BLOCKED_MS)
     else {
       this.#timer = null
       this.#expired()
@@ -84,9 +86,9 @@ export class SessionTimers {
   ) {
     this.#random = random
     this.connectRetry = new RestartableTimer(clock, expired.connectRetry)
-    this.hold = new RestartableTimer(clock, expired.hold)
+    this.hold = new RestartableTimer(clock, expired.hold, true)
     this.keepalive = new RestartableTimer(clock, expired.keepalive)
-    this.sendHold = new RestartableTimer(clock, expired.sendHold)
+    this.sendHold = new RestartableTimer(clock, expired.sendHold, true)
   }
 
   startConnectRetry(seconds: number): void {

@@ -190,7 +190,7 @@ export class SocketTransport implements Transport {
   }
 
   #onRead(count: number): boolean {
-    this.#handler?.onData(readBuffer.subarray(0, count))
+    this.#handler?.onData(count === readBuffer.length ? readBuffer : readBuffer.subarray(0, count))
     return true
   }
 
