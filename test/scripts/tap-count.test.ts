@@ -1,0 +1,15 @@
+import t from 'tap'
+import { sumCounts, tapCounts } from '../../scripts/tap-count.mjs'
+
+t.test('the last line of a TAP file is counted, fields that are absent are 0', async (t) => {
+  const text =
+    'ok 1 - a\n# { total: 9, pass: 9 }\n# { total: 12, pass: 7, fail: 2, skip: 2, todo: 1 }\n# time=1ms\n'
+  t.same(tapCounts(text), { passed: 7, failed: 2, skipped: 3 })
+  t.same(tapCounts('# { total: 3, pass: 3 }\n'), { passed: 3, failed: 0, skipped: 0 })
+})
+
+t.test('a run without its last line counts as one failure', async (t) => {
+  t.same(tapCounts(''), { passed: 0, failed: 1, skipped: 0 })
+  const sum = sumCounts([tapCounts(''), { passed: 2, failed: 0, skipped: 1 }])
+  t.same(sum, { passed: 2, failed: 1, skipped: 1 })
+})
