@@ -51,6 +51,8 @@ export class Session implements TransportHandler, FrameSink {
   /** Why we are about to fall; what the next NOTIFICATION says. */
   #reason: DownReason = { text: '', direction: 'local', code: 0, subcode: 0, helper: false }
   #error: BgpError | null = null
+  /** Clock.now() of the last read: one look at the clock a chunk, not a message. */
+  #readAt = 0
   /** Between the actions up and down. */
   #isUp = false
   #cease: Cease = { code: 0, subcode: 0, text: '' }
@@ -124,6 +126,7 @@ export class Session implements TransportHandler, FrameSink {
    * in the log, and costs this neighbour its session, not the daemon.
    */
   onData(chunk: Uint8Array): void {
+    this.#readAt = this.#deps.clock.now()
     try {
       this.#framer.push(chunk)
     } catch (error) {
@@ -274,7 +277,7 @@ export class Session implements TransportHandler, FrameSink {
     startOpenHoldTimer: () => this.#timers.hold.start(OPEN_HOLD_MS),
     startSessionTimers: () =>
       this.#timers.startSession(this.negotiated!.holdTime, this.#sendHold()),
-    restartHoldTimer: () => this.#timers.hold.touch(),
+    restartHoldTimer: () => this.#timers.hold.touch(this.#readAt),
     sendKeepalive: () => {
       this.#send(KEEPALIVE)
       this.#timers.startKeepalive(this.negotiated!.keepaliveTime)

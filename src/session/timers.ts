@@ -43,9 +43,9 @@ export class RestartableTimer {
     this.#arm(ms)
   }
 
-  /** Begins the time anew; nothing if the timer does not run. */
-  touch(): void {
-    this.#touchedAt = this.#clock.now()
+  /** Begins the time anew, from Clock.now() or what it was `at`; nothing if it does not run. */
+  touch(at = this.#clock.now()): void {
+    this.#touchedAt = at
   }
 
   stop(): void {
