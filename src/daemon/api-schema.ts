@@ -2,7 +2,7 @@
  * The shapes of the HTTP API: what api-server.ts answers, what show.ts builds from the tables and
  * what the CLI prints. The CLI imports the types only, so that it starts without zod.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const count = z.int().nonnegative()
 const text = z.string()

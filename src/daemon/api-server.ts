@@ -10,7 +10,7 @@ import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Logger } from '../base/logger.ts'
 import {
   DEFAULT_ROUTE_LIMIT,

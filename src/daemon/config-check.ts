@@ -2,7 +2,7 @@
  * What the schema cannot see: entries compared with each other. Works on the file as read, entry
  * by entry, so that a mistake in one VRF does not hide another between two locators.
  */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { hexOf } from '../base/bytes.ts'
 import { defaultDevice } from './config-build.ts'
 import type { ConfigPath } from './config-keys.ts'

@@ -2,7 +2,7 @@
  * Which keys srv6d.yaml may hold where, read from the schema itself: for "did you mean" and for
  * the test that every key is documented.
  */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigFile } from './config-schema.ts'
 
 export type ConfigPath = readonly (string | number)[]

@@ -3,7 +3,7 @@
  * keys; and `Config`, what the rest of the daemon programs against. config-build.ts turns the one
  * into the other, config-check.ts compares entries with each other, config-load.ts finds the lines.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { Family } from '../wire/registry.ts'
 import {
   address,

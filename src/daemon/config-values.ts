@@ -3,7 +3,7 @@
  * the value the daemon wants, or the one issue `expected …`. config-load.ts puts before it what
  * was found and where.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { formatAddress, parseAddress, parseRd, parseRouteTarget } from '../wire/address.ts'
 import { Family } from '../wire/registry.ts'
 import type { IpAddress, IpPrefix, Tag } from './config-schema.ts'
