@@ -24,15 +24,13 @@ import { type Action, eventName, FsmEvent, type FsmState, fsmErrorSubcode, step 
 import { type Negotiated, negotiate, openOf, type PeerConfig } from './negotiate.ts'
 import { type Cease, ceaseNotice, errorEvent, mayHelp } from './notice.ts'
 import type { DownReason, SessionDeps, SessionOwner } from './ports.ts'
-import { SessionTimers } from './timers.ts'
+import { SessionTimers, sendHoldSeconds } from './timers.ts'
 import type { Transport, TransportHandler } from './transport.ts'
 
 /** RFC 4271 §8.2.2: "a large value", suggested 4 minutes. */
 const OPEN_HOLD_MS = 240_000
 /** RFC 9687 §3; the registry of NOTIFICATION codes has the name. */
 const SEND_HOLD_TIMER_EXPIRED = 8
-/** Where the negotiated hold time is 0. */
-const SEND_HOLD_DEFAULT_S = 480
 const NO_DATA: Uint8Array = new Uint8Array(0)
 
 export class Session implements TransportHandler, FrameSink {
@@ -182,14 +180,9 @@ export class Session implements TransportHandler, FrameSink {
     const outcome = parseUpdate(view, buf, at, end, this.negotiated!.update)
     if (outcome >= Outcome.AFI_SAFI_DISABLE) {
       if (outcome === Outcome.AFI_SAFI_DISABLE && this.#disableFamily()) return
+      const { errorSubcode, reason } = view
       const data = buf.slice(view.errorAt, view.errorEnd)
-      const error = new BgpError(
-        ErrorCode.UPDATE_MESSAGE,
-        view.errorSubcode,
-        reasonText(view.reason),
-        data,
-      )
-      this.#onError(error)
+      this.#onError(new BgpError(ErrorCode.UPDATE_MESSAGE, errorSubcode, reasonText(reason), data))
       return
     }
     this.dispatch(FsmEvent.UPDATE_MSG)
@@ -259,8 +252,7 @@ export class Session implements TransportHandler, FrameSink {
   }
 
   #onSendHold(): void {
-    const unsent = this.#transport?.unsent ?? 0
-    if (unsent === 0) this.#timers.sendHold.start(this.#sendHold() * 1000)
+    if (this.#transport?.unsent === 0) this.#timers.sendHold.start(this.#sendHold() * 1000)
     else this.dispatch(FsmEvent.SEND_HOLD_TIMER_EXPIRES)
   }
 
@@ -321,8 +313,7 @@ export class Session implements TransportHandler, FrameSink {
   }
 
   #sendHold(): number {
-    const hold = this.negotiated!.holdTime
-    return this.#config.sendHoldTime ?? (hold > 0 ? 2 * hold : SEND_HOLD_DEFAULT_S)
+    return sendHoldSeconds(this.#config.sendHoldTime, this.negotiated!.holdTime)
   }
 
   #notifyError(error: BgpError): void {

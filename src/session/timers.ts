@@ -71,6 +71,14 @@ export class RestartableTimer {
   }
 }
 
+/** Where the negotiated hold time is 0: the least RFC 9687 §4 recommends. */
+const SEND_HOLD_DEFAULT_S = 480
+
+/** Seconds a neighbour may leave unread what we write: configured, or twice the hold time. */
+export function sendHoldSeconds(configured: number | undefined, hold: number): number {
+  return configured ?? (hold > 0 ? 2 * hold : SEND_HOLD_DEFAULT_S)
+}
+
 /** The four timers of a session, by their names in RFC 4271 §8 and RFC 9687. */
 export class SessionTimers {
   readonly connectRetry: RestartableTimer
