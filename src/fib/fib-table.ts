@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { SystemClock } from '../base/clock.ts'
 import { DirtyQueue } from '../base/dirty-queue.ts'
 import type { Logger } from '../base/logger.ts'
-import { grown } from '../base/row-pool.ts'
+import { FibColumns } from './fib-columns.ts'
 import { type FibRow, RouteRows } from './fib-rows.ts'
 import { type Kernel, type KernelRoute, RouteKind, RouteOp, routeBatch } from './kernel.ts'
 import { errnoName, isTransient } from './kernel-error.ts'
@@ -34,14 +34,7 @@ export class FibTable {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #rows = new RouteRows()
-  #wantKind = new Uint8Array(64)
-  #wantNexthop = new Int32Array(64)
-  #haveKind = new Uint8Array(64)
-  #haveNexthop = new Int32Array(64)
-  #errno = new Int32Array(64)
-  /** 1: found in the kernel at the start and not asked for since. */
-  #stale = new Uint8Array(64)
-
+  readonly #columns: FibColumns
   readonly #dirty = new DirtyQueue()
   readonly #batch = routeBatch(BATCH)
   readonly #flightRow = new Int32Array(BATCH)
@@ -49,10 +42,6 @@ export class FibTable {
   #running: Promise<void> | undefined
   #again: Timer | undefined
   #againMs = AGAIN_MS
-  #wanted = 0
-  #installed = 0
-  #failed = 0
-  #staleCount = 0
 
   constructor(
     kernel: Kernel,
@@ -64,6 +53,7 @@ export class FibTable {
     this.#nexthops = nexthops
     this.#log = log
     this.#clock = clock
+    this.#columns = new FibColumns(nexthops)
   }
 
   /**
@@ -81,15 +71,9 @@ export class FibTable {
     metric: number = ROUTE_METRIC,
   ): FibRow {
     const row = this.#rows.add(table, family, words, at, bits, metric)
-    if (row >= this.#wantKind.length) this.#grow()
-    if (this.#stale[row] === 1) this.#setStale(row, 0)
-    if (this.#wantKind[row] === kind && this.#wantNexthop[row] === nexthop) return row
-    if (this.#wantKind[row] === 0) this.#wanted++
-    if (nexthop !== 0) this.#nexthops.retain(nexthop)
-    this.#giveNexthop(this.#wantNexthop[row]!)
-    this.#wantKind[row] = kind
-    this.#wantNexthop[row] = nexthop
-    this.#dirty.add(row)
+    this.#columns.reserve(row, this.#rows.capacity)
+    this.#columns.setStale(row, false)
+    if (this.#columns.setWant(row, kind, nexthop)) this.#dirty.add(row)
     return row
   }
 
@@ -135,36 +119,36 @@ export class FibTable {
   }
 
   stateOf(row: FibRow): FibState {
-    if (this.#errno[row] !== 0) return 'failed'
-    return this.#isSettled(row) ? 'installed' : 'pending'
+    if (this.#columns.errnoOf(row) !== 0) return 'failed'
+    return this.#columns.isSettled(row) ? 'installed' : 'pending'
   }
 
   /** What the kernel last said to this row, 0 when all is well. */
   errnoOf(row: FibRow): number {
-    return this.#errno[row]!
+    return this.#columns.errnoOf(row)
   }
 
   /** The nexthop row that is wanted, 0 for a route that needs none. */
   nexthopOf(row: FibRow): NexthopRow | 0 {
-    return this.#wantNexthop[row] as NexthopRow
+    return this.#columns.wantNexthopOf(row) as NexthopRow
   }
 
   /** Rows that the kernel refused. */
   *failedRows(): Generator<FibRow> {
-    if (this.#failed === 0) return
-    for (const row of this.#rows.all()) if (this.#errno[row] !== 0) yield row
+    if (this.#columns.failed === 0) return
+    for (const row of this.#rows.all()) if (this.#columns.errnoOf(row) !== 0) yield row
   }
 
   /** One row as an object, for `show`, logs and tests. */
   row(row: FibRow) {
     return {
       ...this.#rows.row(row),
-      kind: this.#wantKind[row]!,
-      nexthop: this.#wantNexthop[row]! as NexthopRow,
-      installedKind: this.#haveKind[row]!,
+      kind: this.#columns.wantKindOf(row),
+      nexthop: this.#columns.wantNexthopOf(row) as NexthopRow,
+      installedKind: this.#columns.haveKindOf(row),
       state: this.stateOf(row),
-      errno: errnoName(this.#errno[row]!),
-      stale: this.#stale[row] === 1,
+      errno: errnoName(this.#columns.errnoOf(row)),
+      stale: this.#columns.isStale(row),
     }
   }
 
@@ -178,12 +162,8 @@ export class FibTable {
   }
 
   get counts(): { wanted: number; installed: number; failed: number; stale: number } {
-    return {
-      wanted: this.#wanted,
-      installed: this.#installed,
-      failed: this.#failed,
-      stale: this.#staleCount,
-    }
+    const { wanted, installed, failed, stale } = this.#columns
+    return { wanted, installed, failed, stale }
   }
 
   /** Brings the kernel to what is wanted now; while one runs, the same run takes in what comes. */
@@ -223,13 +203,13 @@ export class FibTable {
     let looks = this.#dirty.size
     while (looks-- > 0 && this.#batch.count < BATCH) {
       const row = this.#dirty.take() as FibRow
-      if (this.#stale[row] === 1) continue
-      if (this.#isSettled(row)) {
-        this.#setErrno(row, 0)
-        if (this.#wantKind[row] === 0) this.#rows.remove(row)
+      if (this.#columns.isStale(row)) continue
+      if (this.#columns.isSettled(row)) {
+        this.#columns.setErrno(row, 0)
+        if (this.#columns.wantKindOf(row) === 0) this.#rows.remove(row)
         continue
       }
-      const nexthop = this.#wantNexthop[row] as NexthopRow
+      const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
       if (nexthop === 0) this.#put(row, 0)
       else this.#putThrough(row, nexthop)
     }
@@ -239,18 +219,19 @@ export class FibTable {
     const state = this.#nexthops.stateOf(nexthop)
     if (state === 'installed') this.#put(row, this.#nexthops.idOf(nexthop))
     else if (state === 'pending') this.#dirty.add(row)
-    else this.#setErrno(row, this.#nexthops.errnoOf(nexthop))
+    else this.#columns.setErrno(row, this.#nexthops.errnoOf(nexthop))
   }
 
   #put(row: FibRow, nexthopId: number): void {
     const batch = this.#batch
     const k = batch.count++
     this.#rows.copyKey(row, batch, k)
-    batch.op[k] = this.#wantKind[row] === 0 ? RouteOp.DELETE : RouteOp.REPLACE
-    batch.kind[k] = this.#wantKind[row]!
+    if (this.#columns.wantKindOf(row) === 0) batch.op[k] = RouteOp.DELETE
+    else batch.op[k] = this.#columns.haveKindOf(row) === 0 ? RouteOp.CREATE : RouteOp.REPLACE
+    batch.kind[k] = this.#columns.wantKindOf(row)
     batch.nexthop[k] = nexthopId
     this.#flightRow[k] = row
-    const nexthop = this.#wantNexthop[row]!
+    const nexthop = this.#columns.wantNexthopOf(row)
     this.#flightNexthop[k] = nexthop
     if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
   }
@@ -262,15 +243,16 @@ export class FibTable {
       const row = this.#flightRow[k]! as FibRow
       const errno = this.#batch.errno[k]!
       if (errno === 0) {
-        this.#setHave(row, this.#batch.kind[k]!, this.#flightNexthop[k]!)
-        this.#setErrno(row, 0)
+        this.#columns.setHave(row, this.#batch.kind[k]!, this.#flightNexthop[k]!)
+        this.#columns.setErrno(row, 0)
         // A deleted row is freed, a changed mind worked on, in the next round.
-        if (!this.#isSettled(row) || this.#wantKind[row] === 0) this.#dirty.add(row)
+        if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0)
+          this.#dirty.add(row)
       } else {
-        this.#setErrno(row, errno)
+        this.#columns.setErrno(row, errno)
         again ||= isTransient(errno)
       }
-      this.#giveNexthop(this.#flightNexthop[k]!)
+      this.#columns.giveNexthop(this.#flightNexthop[k]!)
     }
     if (again) this.#scheduleAgain()
     else this.#againMs = AGAIN_MS
@@ -282,7 +264,7 @@ export class FibTable {
     this.#again = this.#clock.after(this.#againMs, () => {
       this.#again = undefined
       for (const row of this.failedRows()) {
-        if (isTransient(this.#errno[row]!)) this.#dirty.add(row)
+        if (isTransient(this.#columns.errnoOf(row))) this.#dirty.add(row)
       }
       this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
     })
@@ -311,17 +293,18 @@ export class FibTable {
       const nexthop = route.nexthop === 0 ? NO_NEXTHOP : (byId.get(route.nexthop) ?? NO_NEXTHOP)
       const { table, family, words, bits, metric } = route
       const row = this.#rows.add(table, family, words, 0, bits, metric)
-      if (row >= this.#wantKind.length) this.#grow()
-      this.#setHave(row, route.kind, nexthop)
-      if (this.#wantKind[row] === 0) this.#setStale(row, 1)
+      this.#columns.reserve(row, this.#rows.capacity)
+      this.#columns.setHave(row, route.kind, nexthop)
+      if (this.#columns.wantKindOf(row) === 0) this.#columns.setStale(row, true)
       else this.#dirty.add(row)
     }
   }
 
   /** Gives up the adopted routes that nobody asked for; returns how many. `flush` deletes them. */
   sweep(): number {
-    const count = this.#staleCount
-    if (count > 0) for (const row of this.#rows.all()) if (this.#stale[row] === 1) this.#drop(row)
+    const count = this.#columns.stale
+    if (count > 0)
+      for (const row of this.#rows.all()) if (this.#columns.isStale(row)) this.#drop(row)
     return count
   }
 
@@ -338,15 +321,16 @@ export class FibTable {
       if (row === 0) continue
       seen[row] = 1
       const there = nexthop === 0 ? NO_NEXTHOP : (byId.get(nexthop) ?? NO_NEXTHOP)
-      if (this.#haveKind[row] === kind && this.#haveNexthop[row] === there) continue
-      this.#setHave(row, kind, there)
+      if (this.#columns.haveKindOf(row) === kind && this.#columns.haveNexthopOf(row) === there)
+        continue
+      this.#columns.setHave(row, kind, there)
       this.#dirty.add(row)
       changed++
     }
     for (const row of this.#rows.all()) {
-      if (this.#haveKind[row] === 0 || seen[row] === 1) continue
-      this.#setHave(row, 0, 0)
-      if (this.#stale[row] === 1) this.#setStale(row, 0)
+      if (this.#columns.haveKindOf(row) === 0 || seen[row] === 1) continue
+      this.#columns.setHave(row, 0, 0)
+      this.#columns.setStale(row, false)
       this.#dirty.add(row)
       changed++
     }
@@ -354,58 +338,12 @@ export class FibTable {
   }
 
   #unwantRow(row: FibRow): void {
-    if (this.#wantKind[row] === 0) return
-    this.#wanted--
-    this.#giveNexthop(this.#wantNexthop[row]!)
-    this.#wantKind[row] = 0
-    this.#wantNexthop[row] = 0
-    this.#dirty.add(row)
+    if (this.#columns.setWant(row, 0, 0)) this.#dirty.add(row)
   }
 
   #drop(row: FibRow): void {
-    if (this.#stale[row] === 1) this.#setStale(row, 0)
+    this.#columns.setStale(row, false)
     this.#unwantRow(row)
     this.#dirty.add(row)
-  }
-
-  #isSettled(row: FibRow): boolean {
-    return (
-      this.#wantKind[row] === this.#haveKind[row] &&
-      this.#wantNexthop[row] === this.#haveNexthop[row]
-    )
-  }
-
-  #setHave(row: FibRow, kind: number, nexthop: number): void {
-    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
-    this.#giveNexthop(this.#haveNexthop[row]!)
-    if (this.#haveKind[row] === 0 && kind !== 0) this.#installed++
-    if (this.#haveKind[row] !== 0 && kind === 0) this.#installed--
-    this.#haveKind[row] = kind
-    this.#haveNexthop[row] = nexthop
-  }
-
-  #setErrno(row: FibRow, errno: number): void {
-    if (this.#errno[row] === 0 && errno !== 0) this.#failed++
-    if (this.#errno[row] !== 0 && errno === 0) this.#failed--
-    this.#errno[row] = errno
-  }
-
-  #setStale(row: FibRow, stale: 0 | 1): void {
-    this.#staleCount += stale - this.#stale[row]!
-    this.#stale[row] = stale
-  }
-
-  #giveNexthop(nexthop: number): void {
-    if (nexthop !== 0) this.#nexthops.release(nexthop as NexthopRow)
-  }
-
-  #grow(): void {
-    const capacity = this.#rows.capacity
-    this.#wantKind = grown(this.#wantKind, capacity)
-    this.#wantNexthop = grown(this.#wantNexthop, capacity)
-    this.#haveKind = grown(this.#haveKind, capacity)
-    this.#haveNexthop = grown(this.#haveNexthop, capacity)
-    this.#errno = grown(this.#errno, capacity)
-    this.#stale = grown(this.#stale, capacity)
   }
 }

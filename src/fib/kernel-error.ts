@@ -4,11 +4,8 @@ import { getSystemErrorName } from 'node:util'
 /** `ENETUNREACH` for 101; `errno 524` for a number that has no name outside the kernel. */
 export function errnoName(errno: number): string {
   if (errno <= 0) return 'no error'
-  try {
-    return getSystemErrorName(-errno)
-  } catch {
-    return `errno ${errno}`
-  }
+  const name = getSystemErrorName(-errno)
+  return name.startsWith('E') ? name : `errno ${errno}`
 }
 
 /** The number of an errno's name; EIO when the name is none. */

@@ -8,7 +8,11 @@
 export const RouteKind = { UNICAST: 1, BLACKHOLE: 6, UNREACHABLE: 7, THROW: 9 } as const
 export type RouteKind = (typeof RouteKind)[keyof typeof RouteKind]
 
-export const RouteOp = { REPLACE: 1, DELETE: 2 } as const
+/**
+ * CREATE is refused (EEXIST) where the prefix has a route of the same metric, whoever made it;
+ * REPLACE takes its place, so it is for routes known to be ours.
+ */
+export const RouteOp = { REPLACE: 1, DELETE: 2, CREATE: 3 } as const
 
 /** Changes to routes, a column a field; `errno` is the kernel's answer to each, 0 for done. */
 export interface RouteBatch {

@@ -16,8 +16,11 @@ const SEND_BYTES = 16 * 1024
 const RETRY_MS = 5
 const RETRIES = 100
 
+/** What the writer needs of a socket. */
+export type BatchSocket = Pick<NetlinkSocket, 'send' | 'receive'>
+
 export class RouteWriter {
-  readonly #socket: NetlinkSocket
+  readonly #socket: BatchSocket
   readonly #writer = new NetlinkWriter(SEND_BYTES)
   #seq = 1
   /** By message of this send: the change that it carries. No message is shorter than 32 octets. */
@@ -27,7 +30,7 @@ export class RouteWriter {
   /** Messages sent since the start; a test of "writes nothing" counts them. */
   messages = 0
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: BatchSocket) {
     this.#socket = socket
   }
 
@@ -85,8 +88,13 @@ export class RouteWriter {
       batch.errno[change] = goneAlready(batch, change, errno) ? 0 : errno
       if (batch.errno[change] !== 0) this.lastWords = ackWords(message)
     })
-    // Answers were lost: every change is idempotent, so all of them are asked again.
-    if (lost !== 0 || !answered) this.#fail(batch, count, Errno.ENOBUFS)
+    if (lost === 0 && answered) return
+    // Answers were lost, so all is asked again; what was created then must not be in its own way.
+    this.#fail(batch, count, Errno.ENOBUFS)
+    for (let k = 0; k < count; k++) {
+      const change = this.#changes[k]!
+      if (batch.op[change] === RouteOp.CREATE) batch.op[change] = RouteOp.REPLACE
+    }
   }
 
   #fail(batch: RouteBatch, count: number, errno: number): void {

@@ -42,8 +42,10 @@ export const ROUTE_MESSAGE_BYTES = 80
 
 /** HOT: one change of a batch as RTM_NEWROUTE or RTM_DELROUTE, without asking for an ack. */
 export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq: number): void {
-  const replace = batch.op[k] === RouteOp.REPLACE
-  if (replace) w.begin(Rtm.NEWROUTE, Nlm.REQUEST | Nlm.CREATE | Nlm.REPLACE, seq)
+  const op = batch.op[k]
+  const put = op !== RouteOp.DELETE
+  const how = op === RouteOp.CREATE ? Nlm.EXCL : Nlm.REPLACE
+  if (put) w.begin(Rtm.NEWROUTE, Nlm.REQUEST | Nlm.CREATE | how, seq)
   else w.begin(Rtm.DELROUTE, Nlm.REQUEST, seq)
   const ipv6 = batch.family[k] === 6
   // rtmsg: family dst_len src_len tos table protocol scope type flags(4)
@@ -52,8 +54,8 @@ export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq:
   w.u16(0)
   w.u8(0) // the table is in RTA_TABLE
   w.u8(RTPROT_SRV6D) // in a delete too: only ours is deleted
-  w.u8(replace || ipv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE)
-  w.u8(replace ? batch.kind[k]! : RTN_UNSPEC)
+  w.u8(put || ipv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE)
+  w.u8(put ? batch.kind[k]! : RTN_UNSPEC)
   w.u32(0)
   w.u16(ipv6 ? 20 : 8)
   w.u16(Rta.DST)
@@ -65,7 +67,7 @@ export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq:
   }
   w.attrU32(Rta.TABLE, batch.table[k]!)
   w.attrU32(Rta.PRIORITY, batch.metric[k]!)
-  if (replace && batch.kind[k] === RouteKind.UNICAST) w.attrU32(Rta.NH_ID, batch.nexthop[k]!)
+  if (put && batch.kind[k] === RouteKind.UNICAST) w.attrU32(Rta.NH_ID, batch.nexthop[k]!)
   w.finish()
 }
 

@@ -162,6 +162,19 @@ t.test('want of memory is tried again by itself', async (t) => {
   fib.stop()
 })
 
+t.test('a route of somebody else in the very place is not replaced', async (t) => {
+  const { kernel, nexthops, fib } = setUp()
+  const theirs = { table: 10, family: 4, bits: 24, kind: 6, nexthop: 0, protocol: 4 } as const
+  kernel.addForeignRoute({ ...theirs, words: Int32Array.of(net(1)[0]!, 0, 0, 0), metric: 8986 })
+  const route = want(fib, 1, nexthops.acquire(sid(2)))
+  await fib.flush()
+  t.equal(fib.errnoOf(route), Errno.EEXIST)
+  t.same(kernel.routesOf(10), ['10.1.0.0/24 blackhole 0'])
+  fib.unwantAll()
+  await fib.flush()
+  t.same(kernel.routesOf(10), ['10.1.0.0/24 blackhole 0'])
+})
+
 t.test('ids that others took are passed over, never overwritten', async (t) => {
   const { kernel, nexthops, fib } = setUp()
   kernel.nexthops.set(NEXTHOP_ID_BASE, { id: NEXTHOP_ID_BASE, ifindex: 1 })
@@ -196,7 +209,7 @@ t.test('a second life: what is right is left alone, what nobody wants is swept',
   await next.fib.flush()
   const writes = kernel.operations.slice(before)
   t.equal(writes.length, 1, 'only the route that changed is written')
-  t.match(writes[0], { what: 'route', op: 'replace' })
+  t.match(writes[0], { what: 'route', op: 'put' })
   t.equal(kernel.nexthops.size, 2, 'the unused object waits for the sweep')
 
   t.equal(next.fib.sweep(), 1)

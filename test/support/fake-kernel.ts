@@ -23,7 +23,7 @@ import { adoptable } from '../../src/fib/vrf-device.ts'
 import { formatAddress } from '../../src/wire/address.ts'
 
 export type FakeOperation =
-  | { what: 'route'; op: 'replace' | 'delete'; route: KernelRoute }
+  | { what: 'route'; op: 'put' | 'delete'; route: KernelRoute }
   | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: NexthopSpec }
   | { what: 'sid'; op: 'put' | 'delete'; sid: LocalSid }
   | { what: 'link'; op: 'vrf' | 'remove' | 'enslave' | 'up'; name: string }
@@ -168,12 +168,17 @@ export class FakeKernel implements Kernel {
       metric: batch.metric[k]! >>> 0,
       protocol: RTPROT_SRV6D,
     }
-    const replace = batch.op[k] === RouteOp.REPLACE
-    const operation = { what: 'route', op: replace ? 'replace' : 'delete', route } as const
+    const op = batch.op[k]
+    const operation = {
+      what: 'route',
+      op: op === RouteOp.DELETE ? 'delete' : 'put',
+      route,
+    } as const
     this.operations.push(operation)
     const errno = this.fail(operation)
     if (errno !== 0) return errno
-    if (!replace) return this.#deleteRoute(route)
+    if (op === RouteOp.DELETE) return this.#deleteRoute(route)
+    if (op === RouteOp.CREATE && this.routes.has(routeKey(route))) return Errno.EEXIST
     if (route.nexthop !== 0 && !this.nexthops.has(route.nexthop)) return Errno.EINVAL
     this.routes.set(routeKey(route), route)
     return 0
@@ -189,7 +194,7 @@ export class FakeKernel implements Kernel {
     await this.#change({ what: 'nexthop', op: 'put', id: nexthop.id, nexthop })
     if (this.nexthops.has(nexthop.id)) throw new KernelError('RTM_NEWNEXTHOP', Errno.EEXIST)
     const link = this.linkList.find((other) => other.ifindex === nexthop.ifindex)
-    if (!link) throw new KernelError('RTM_NEWNEXTHOP', Errno.ENODEV)
+    if (!link) throw new KernelError('RTM_NEWNEXTHOP', Errno.EINVAL, 'Invalid device index')
     if (!link.up) throw new KernelError('RTM_NEWNEXTHOP', Errno.ENETDOWN)
     this.nexthops.set(nexthop.id, nexthop)
   }

@@ -1,0 +1,106 @@
+/**
+ * What FibTable knows of each row beside its key: what is wanted, what the kernel has, what it last
+ * refused. Keeps the references to nexthop objects and the counts right; acts on nothing.
+ */
+import { grown } from '../base/row-pool.ts'
+import type { FibRow } from './fib-rows.ts'
+import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+
+export class FibColumns {
+  #wantKind = new Uint8Array(64)
+  #wantNexthop = new Int32Array(64)
+  #haveKind = new Uint8Array(64)
+  #haveNexthop = new Int32Array(64)
+  #errno = new Int32Array(64)
+  /** 1: found in the kernel at the start and not asked for since. */
+  #stale = new Uint8Array(64)
+  readonly #nexthops: NexthopTable
+
+  wanted = 0
+  installed = 0
+  failed = 0
+  stale = 0
+
+  constructor(nexthops: NexthopTable) {
+    this.#nexthops = nexthops
+  }
+
+  reserve(row: FibRow, capacity: number): void {
+    if (row < this.#wantKind.length) return
+    this.#wantKind = grown(this.#wantKind, capacity)
+    this.#wantNexthop = grown(this.#wantNexthop, capacity)
+    this.#haveKind = grown(this.#haveKind, capacity)
+    this.#haveNexthop = grown(this.#haveNexthop, capacity)
+    this.#errno = grown(this.#errno, capacity)
+    this.#stale = grown(this.#stale, capacity)
+  }
+
+  wantKindOf(row: FibRow): number {
+    return this.#wantKind[row]!
+  }
+
+  wantNexthopOf(row: FibRow): NexthopRow {
+    return this.#wantNexthop[row] as NexthopRow
+  }
+
+  haveKindOf(row: FibRow): number {
+    return this.#haveKind[row]!
+  }
+
+  haveNexthopOf(row: FibRow): NexthopRow {
+    return this.#haveNexthop[row] as NexthopRow
+  }
+
+  errnoOf(row: FibRow): number {
+    return this.#errno[row]!
+  }
+
+  isStale(row: FibRow): boolean {
+    return this.#stale[row] === 1
+  }
+
+  /** Whether the kernel has what is wanted: the route, or none. */
+  isSettled(row: FibRow): boolean {
+    return (
+      this.#wantKind[row] === this.#haveKind[row] &&
+      this.#wantNexthop[row] === this.#haveNexthop[row]
+    )
+  }
+
+  /** Kind 0 for nothing. Tells whether this is a change. */
+  setWant(row: FibRow, kind: number, nexthop: number): boolean {
+    if (this.#wantKind[row] === kind && this.#wantNexthop[row] === nexthop) return false
+    this.wanted += Number(kind !== 0) - Number(this.#wantKind[row] !== 0)
+    this.#takeNexthop(nexthop)
+    this.giveNexthop(this.#wantNexthop[row]!)
+    this.#wantKind[row] = kind
+    this.#wantNexthop[row] = nexthop
+    return true
+  }
+
+  setHave(row: FibRow, kind: number, nexthop: number): void {
+    this.installed += Number(kind !== 0) - Number(this.#haveKind[row] !== 0)
+    this.#takeNexthop(nexthop)
+    this.giveNexthop(this.#haveNexthop[row]!)
+    this.#haveKind[row] = kind
+    this.#haveNexthop[row] = nexthop
+  }
+
+  setErrno(row: FibRow, errno: number): void {
+    this.failed += Number(errno !== 0) - Number(this.#errno[row] !== 0)
+    this.#errno[row] = errno
+  }
+
+  setStale(row: FibRow, stale: boolean): void {
+    this.stale += Number(stale) - this.#stale[row]!
+    this.#stale[row] = Number(stale)
+  }
+
+  giveNexthop(nexthop: number): void {
+    if (nexthop !== 0) this.#nexthops.release(nexthop as NexthopRow)
+  }
+
+  #takeNexthop(nexthop: number): void {
+    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * LinuxKernel against this machine's kernel, in a network namespace of its own: all that needs no
+ * VRF device (lab/kernel-check.ts has the rest). Asks the kernel back with `ip`.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { silentLogger } from '../../src/base/logger.ts'
+import { FibTable } from '../../src/fib/fib-table.ts'
+import { RouteKind } from '../../src/fib/kernel.ts'
+import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
+import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
+import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
+import { NexthopTable } from '../../src/fib/nexthop-table.ts'
+import {
+  adoptKernel,
+  type KernelTables,
+  resyncKernel,
+  sweepKernel,
+} from '../../src/fib/reconcile.ts'
+import { parseAddress } from '../../src/wire/address.ts'
+import { Behavior } from '../../src/wire/registry.ts'
+
+const INSIDE = 'SRV6D_TEST_NETNS'
+const MANY = 2000
+const SID = parseAddress('fcbb:bb00:2:46::')
+
+const ip = (line: string) => execFileSync('ip', line.split(' '), { encoding: 'utf8' })
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function refusal(request: Promise<void>): Promise<KernelError> {
+  const error: unknown = await request.catch((e: unknown) => e)
+  if (!(error instanceof KernelError)) throw new Error(`not refused: ${error}`)
+  return error
+}
+
+function life(): KernelTables & { kernel: LinuxKernel } {
+  const kernel = new LinuxKernel(silentLogger)
+  const nexthops = new NexthopTable(kernel, silentLogger)
+  const fib = new FibTable(kernel, nexthops, silentLogger)
+  return { kernel, nexthops, fib, sids: new LocalSidTable(kernel, silentLogger), log: silentLogger }
+}
+
+/** Many routes of both families over two objects, and one of each other kind. */
+async function wish({ fib, nexthops }: KernelTables, core: number): Promise<void> {
+  const red = nexthops.acquire({ ifindex: core, segments: [SID], mode: 'encap.red' })
+  const full = nexthops.acquire({ ifindex: core, segments: [SID], mode: 'encap' })
+  for (let k = 0; k < MANY; k++) {
+    fib.want(100, 4, Int32Array.of(0x0a000000 | (k << 8)), 0, 24, RouteKind.UNICAST, red)
+    fib.want(100, 6, Int32Array.of(0x20010db8, k, 0, 0), 0, 64, RouteKind.UNICAST, full)
+  }
+  fib.want(100, 4, Int32Array.of(0xac100000 | 0), 0, 12, RouteKind.BLACKHOLE, 0)
+  fib.want(100, 6, Int32Array.of(0xfcbbbb00 | 0, 0x00020046, 0, 0), 0, 128, RouteKind.THROW, 0)
+  fib.wantUnreachableDefaults(100)
+  nexthops.release(red)
+  nexthops.release(full)
+  await fib.flush()
+}
+
+const WISHES = 2 * MANY + 4
+
+async function inNamespace(): Promise<void> {
+  ip('link set lo up')
+  ip('link add core type veth peer name far')
+  ip('link set core up')
+  ip('link set far up')
+  ip('addr add 2001:db8:f1::1/64 dev core nodad')
+  ip('-6 route add fcbb:bb00:2::/48 via 2001:db8:f1::f')
+  const first = life()
+  const core = (await first.kernel.links()).find((link) => link.name === 'core')!.ifindex
+
+  await t.test('links, addresses, the way to an address', async (t) => {
+    const links = await first.kernel.links()
+    t.match(links, [{ name: 'lo', up: true, master: 0 }, { name: 'far' }, { kind: 'veth' }])
+    const addresses = await first.kernel.addresses()
+    t.ok(addresses.some((a) => a.ifindex === core && a.bits === 64 && a.scope === 0))
+    const way = await first.kernel.routeTo(SID)
+    t.same(way, { ifindex: core, gateway: parseAddress('2001:db8:f1::f'), metric: 1024 })
+    t.same(await first.kernel.routeTo(parseAddress('fcbb:bb00:9::')), { errno: Errno.ENETUNREACH })
+    t.same(await first.kernel.routeTo(parseAddress('192.0.2.1')), { errno: Errno.ENETUNREACH })
+  })
+
+  await t.test('routes of both families and of each kind go in', async (t) => {
+    await wish(first, core)
+    t.same(first.fib.counts, { wanted: WISHES, installed: WISHES, failed: 0, stale: 0 })
+    t.match(ip('route show table 100 10.0.7.0/24'), 'encap seg6 mode encap.red segs 1')
+    t.match(ip('-6 route show table 100 2001:db8:0:7::/64'), 'encap seg6 mode encap segs 1')
+    const kinds = ip('route show table 100') + ip('-6 route show table 100')
+    for (const text of [
+      'blackhole 172.16.0.0/12 proto 152 metric 8986',
+      'throw fcbb:bb00:2:46:: dev lo proto 152 metric 8986',
+      'unreachable default proto 152 metric 4278198272',
+      'unreachable default dev lo proto 152 metric 4278198272',
+    ]) {
+      t.match(kinds, text)
+    }
+    t.equal(kinds.trim().split('\n').length, WISHES)
+    t.equal(ip('nexthop').trim().split('\n').length, 2)
+  })
+
+  await t.test('a refusal has its errno, the kernel’s words and no effect', async (t) => {
+    t.match(await refusal(first.kernel.putNexthop({ id: 5, ifindex: 4711 })), {
+      errno: Errno.EINVAL,
+      message: /Invalid device index/,
+    })
+    const gateway = parseAddress('2001:db8:dead::1')
+    const error = await refusal(first.kernel.putNexthop({ id: 5, ifindex: core, gateway }))
+    t.match(error, { errno: Errno.EHOSTUNREACH, message: 'RTM_NEWNEXTHOP 5: EHOSTUNREACH' })
+    ip('nexthop add id 6 blackhole')
+    t.match(await refusal(first.kernel.putNexthop({ id: 6, ifindex: core })), {
+      errno: Errno.EEXIST,
+    })
+    t.match(ip('nexthop show id 6'), 'blackhole')
+    const sid = { sid: SID, prefixBits: 128, behavior: Behavior.END_DT46, table: 99, ifindex: core }
+    first.sids.want(sid)
+    await first.sids.flush()
+    t.equal(first.sids.stateOf(sid), 'failed')
+    first.sids.unwant(sid)
+    await first.sids.flush()
+  })
+
+  await t.test('routes of others stay, those of our metric too', async (t) => {
+    const table = (six: boolean) =>
+      ip(`${six ? '-6 ' : ''}route show table 101`.trim()).replace(/^.*proto 152.*\n/gm, '')
+    for (const metric of [20, 8986]) {
+      ip(`route add blackhole 10.0.0.0/24 table 101 metric ${metric}`)
+      ip(`-6 route add blackhole 2001:db8::/64 table 101 metric ${metric}`)
+    }
+    const before = table(false) + table(true)
+    const { fib } = first
+    const four = fib.want(101, 4, Int32Array.of(0x0a000000), 0, 24, RouteKind.THROW, 0)
+    const six = fib.want(101, 6, Int32Array.of(0x20010db8, 0, 0, 0), 0, 64, RouteKind.THROW, 0)
+    await fib.flush()
+    t.same([fib.errnoOf(four), fib.errnoOf(six)], [Errno.EEXIST, Errno.EEXIST])
+    t.equal(table(false) + table(true), before)
+    ip('route del blackhole 10.0.0.0/24 table 101 metric 8986')
+    ip('-6 route del blackhole 2001:db8::/64 table 101 metric 8986')
+    fib.retryFailed()
+    await fib.flush()
+    t.equal(fib.counts.failed, 0)
+    fib.unwantTable(101)
+    await fib.flush()
+    t.match(
+      table(false) + table(true),
+      /^blackhole 10.* metric 20 \nblackhole 2001.* metric 20 .*\n$/,
+    )
+  })
+
+  await t.test('changes by others are heard of, our own are not', async (t) => {
+    const heard: string[] = []
+    const end = first.kernel.watch((what) => heard.push(what))
+    first.fib.want(102, 4, Int32Array.of(0), 0, 8, RouteKind.THROW, 0)
+    await first.fib.flush()
+    first.fib.unwantTable(102)
+    await first.fib.flush()
+    await sleep(200)
+    t.same(heard, [])
+    for (const [what, line] of [
+      ['route', 'route add blackhole 198.51.100.0/24'],
+      ['address', 'addr add 192.0.2.1/24 dev core'],
+      ['link', 'link set far mtu 1400'],
+      ['nexthop', 'nexthop add id 77 blackhole'],
+    ] as const) {
+      heard.length = 0
+      ip(line)
+      for (let tries = 0; tries < 100 && !heard.includes(what); tries++) await sleep(20)
+      t.ok(heard.includes(what), what)
+    }
+    end()
+  })
+
+  const second = life()
+  await t.test('a second life adopts all and writes nothing', async (t) => {
+    await adoptKernel(second)
+    await wish(second, core)
+    await sweepKernel(second)
+    t.equal(second.kernel.writes, 0)
+    t.same(second.fib.counts, { wanted: WISHES, installed: WISHES, failed: 0, stale: 0 })
+  })
+  await first.kernel.close()
+
+  await t.test('what went with the link is put back', async (t) => {
+    ip('link set core down')
+    ip('link set core up')
+    t.equal((await second.kernel.dump()).nexthops.length, 0)
+    await resyncKernel(second)
+    t.same(second.fib.counts, { wanted: WISHES, installed: WISHES, failed: 0, stale: 0 })
+    t.equal(ip('route show table 100').trim().split('\n').length, MANY + 2)
+    t.equal(ip('-6 route show table 100').trim().split('\n').length, MANY + 2)
+  })
+
+  await t.test('a third life that wants nothing sweeps all of ours and only ours', async (t) => {
+    const third = life()
+    await adoptKernel(third)
+    await sweepKernel(third)
+    t.same(await third.kernel.dump(), { routes: [], nexthops: [], localSids: [] })
+    t.match(ip('nexthop'), /^id 6 blackhole.*\nid 77 blackhole.*\n$/)
+    t.match(ip('route show'), 'blackhole 198.51.100.0/24')
+    await third.kernel.close()
+  })
+  await second.kernel.close()
+}
+
+function whyNot(unshare: string[]): string {
+  const tried = spawnSync(unshare[0]!, [...unshare.slice(1), 'ip', 'nexthop'], { encoding: 'utf8' })
+  if (tried.status === 0) return ''
+  return `no network namespace with nexthop objects: ${tried.error?.message ?? tried.stderr.trim()}`
+}
+
+const { SRV6D_REQUIRE = '' } = process.env
+if (process.env[INSIDE]) await inNamespace()
+else {
+  const unshare = process.getuid?.() === 0 ? ['unshare', '-n'] : ['unshare', '-rn']
+  const why = whyNot(unshare)
+  if (why !== '' && SRV6D_REQUIRE.includes('system')) t.fail(why)
+  else if (why !== '') t.plan(0, why)
+  else {
+    const node = [process.execPath, '--import=tsx', fileURLToPath(import.meta.url)]
+    const options = { env: { ...process.env, [INSIDE]: '1' } }
+    await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
+  }
+}
