@@ -40,7 +40,7 @@ export const FsmEvent = {
   KEEPALIVE_MSG: 26,
   UPDATE_MSG: 27,
   UPDATE_MSG_ERR: 28,
-  /** RFC 9687 §3. */
+  /** RFC 9687. */
   SEND_HOLD_TIMER_EXPIRES: 29,
   /** RFC 2918. */
   ROUTE_REFRESH_MSG: 30,

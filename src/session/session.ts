@@ -29,7 +29,7 @@ import type { Transport, TransportHandler } from './transport.ts'
 
 /** RFC 4271 §8.2.2: "a large value", suggested 4 minutes. */
 const OPEN_HOLD_MS = 240_000
-/** RFC 9687 §3; the registry of NOTIFICATION codes has the name. */
+/** RFC 9687; the registry of NOTIFICATION codes has the name. */
 const SEND_HOLD_TIMER_EXPIRED = 8
 const NO_DATA: Uint8Array = new Uint8Array(0)
 

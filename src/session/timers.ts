@@ -71,7 +71,7 @@ export class RestartableTimer {
   }
 }
 
-/** Where the negotiated hold time is 0: the least RFC 9687 §4 recommends. */
+/** Where the negotiated hold time is 0: the 8 minutes of RFC 9687. */
 const SEND_HOLD_DEFAULT_S = 480
 
 /** Seconds a neighbour may leave unread what we write: configured, or twice the hold time. */
