@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import type { FastifySchemaControllerOptions } from 'fastify/types/schema.js'
 import type * as z from 'zod'
 import type { Logger } from '../base/logger.ts'
 import {
@@ -32,6 +33,12 @@ const ROUTES_A_TURN = 200
 const SOCKET_UMASK = 0o117
 const MAX_CONNECTIONS = 64
 const REQUEST_TIMEOUT_MS = 10_000
+
+/** zod checks the shapes here: fastify need not load its own compilers for JSON schemas. */
+const NO_COMPILERS = {
+  buildValidator: () => () => () => true,
+  buildSerializer: () => () => (reply: unknown) => JSON.stringify(reply),
+} as unknown as NonNullable<FastifySchemaControllerOptions['compilersFactory']>
 
 export interface ApiOptions {
   socket: string
@@ -61,6 +68,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { maxHeaderSize: 8192 },
     logger: false,
+    schemaController: { compilersFactory: NO_COMPILERS },
   })
   app.setErrorHandler((error, _request, reply) => sendError(error, reply, log))
   app.setNotFoundHandler((request, reply) =>
