@@ -1,4 +1,5 @@
 import { prepareNamespace, prepareVrfDevice } from '../fib/preflight.ts'
+import { adoptKernel, clearKernel } from '../fib/reconcile.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
 import type { LocatorConfig } from './config-schema.ts'
 import type { Speaker } from './speaker.ts'
@@ -18,21 +19,12 @@ export function locatorOf(config: LocatorConfig): Locator {
 }
 
 /** Takes over what a former run left in the kernel; true when there was something. */
-export async function adoptKernel(speaker: Speaker): Promise<boolean> {
-  const dump = await speaker.kernel.dump()
-  speaker.nexthops.adopt(dump.nexthops)
-  speaker.fib.adopt(dump.routes)
-  for (const { sid, table, behavior } of dump.localSids) {
+export async function takeOver(speaker: Speaker): Promise<boolean> {
+  const { routes, localSids } = await adoptKernel(speaker.kernelTables)
+  for (const { sid, table, behavior } of localSids) {
     speaker.sids.recover({ sid, table, plainBehavior: behavior })
   }
-  const { routes, nexthops, localSids } = dump
-  const count = routes.length + nexthops.length + localSids.length
-  if (count === 0) return false
-  speaker.log.info(
-    { routes: routes.length, nexthops: nexthops.length, sids: localSids.length },
-    'found routes of a former run in the kernel',
-  )
-  return true
+  return routes.length + localSids.length > 0
 }
 
 /** VRF devices, settings, interfaces, SIDs: what has to be there before the first route. */
@@ -53,23 +45,20 @@ export async function prepareKernel(speaker: Speaker): Promise<void> {
     speaker.problems.push(`source address of SRv6 packets: ${(error as Error).message}`)
   }
   for (const problem of speaker.problems) speaker.log.error({}, problem)
-  await speaker.look()
+  await speaker.follower.look()
   for (const vrf of vrfs) vrf.allocateSids(speaker.sids, locatorOf(vrf.config.locator))
-  await dropForeignSids(speaker)
-  for (const vrf of vrfs) await vrf.installSids(kernel)
-  for (const { ifindex, config } of vrfs)
-    if (ifindex !== 0) speaker.fib.wantUnreachableDefaults(config.table)
+  for (const { ifindex, config, sids } of vrfs) {
+    if (ifindex === 0) continue
+    for (const sid of sids) speaker.localSids.want(sid.kernel)
+    speaker.fib.wantUnreachableDefaults(config.table)
+  }
+  await speaker.localSids.flush()
 }
 
 /** `on-stop: remove`: everything that carries our protocol number, and VRF devices that we made. */
 export async function removeFromKernel(speaker: Speaker): Promise<void> {
   const { kernel, vrfs, log } = speaker
-  speaker.fib.unwantAll()
-  speaker.nexthops.sweep()
-  await speaker.fib.flush()
-  for (const vrf of vrfs) {
-    for (const { kernel: sid } of vrf.sids) await kernel.deleteLocalSid(sid)
-  }
+  await clearKernel(speaker.kernelTables)
   for (const vrf of vrfs) {
     if (!vrf.created) continue
     try {
@@ -77,16 +66,5 @@ export async function removeFromKernel(speaker: Speaker): Promise<void> {
     } catch (error) {
       log.error({ err: error, device: vrf.config.device }, 'vrf device not removed')
     }
-  }
-}
-
-/** SIDs of a former run that no VRF of this configuration has. */
-async function dropForeignSids(speaker: Speaker): Promise<void> {
-  const { kernel, vrfs, log } = speaker
-  const wanted = new Set(vrfs.flatMap((vrf) => vrf.sids.map(({ row }) => row.sid.join('.'))))
-  for (const sid of (await kernel.dump()).localSids) {
-    if (wanted.has(sid.sid.join('.'))) continue
-    log.info({ table: sid.table }, 'removing a SID of a former configuration')
-    await kernel.deleteLocalSid(sid)
   }
 }

@@ -1,4 +1,5 @@
 import { NONE } from '../base/id.ts'
+import type { LocalSid } from '../fib/kernel.ts'
 import type { LocRib } from '../rib/loc-rib.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
@@ -48,15 +49,14 @@ export class Show implements ShowSource {
 
   sids(): Sid[] {
     return this.#speaker.vrfs.flatMap((vrf) =>
-      vrf.sids.map(({ row, state, why }) => ({
+      vrf.sids.map(({ row, kernel }) => ({
         sid: formatAddress(row.sid, 0, 16),
         locator: row.locator.name,
         behavior: behaviorName(row.behavior),
         vrf: row.vrf,
         table: row.table,
         device: vrf.config.device,
-        state,
-        why,
+        ...this.#sidState(kernel),
         structure: structureText(row.locator),
       })),
     )
@@ -92,11 +92,10 @@ export class Show implements ShowSource {
       rd: formatRd(config.rd.bytes),
       importTargets: config.importTargets.map((target) => formatRouteTarget(target.bytes)),
       exportTargets: config.exportTargets.map((target) => formatRouteTarget(target.bytes)),
-      sids: sids.map(({ row, state, why }) => ({
+      sids: sids.map(({ row, kernel }) => ({
         behavior: behaviorName(row.behavior),
         sid: formatAddress(row.sid, 0, 16),
-        state,
-        why,
+        ...this.#sidState(kernel),
       })),
       interfaces: interfaces.map(({ name, enslaved, why }) => ({
         name,
@@ -111,6 +110,12 @@ export class Show implements ShowSource {
       neighbors: config.neighbors.length,
       problems,
     }
+  }
+
+  #sidState(sid: LocalSid): Pick<Sid, 'state' | 'why'> {
+    const { localSids } = this.#speaker
+    if (sid.ifindex === 0) return { state: 'failed', why: 'there is no VRF device' }
+    return { state: localSids.stateOf(sid) ?? 'pending', why: localSids.whyOf(sid) }
   }
 
   #neighbor(neighbor: Neighbor): NeighborRow {

@@ -3,9 +3,11 @@ import type { Logger } from '../base/logger.ts'
 import { FibTable } from '../fib/fib-table.ts'
 import { SidEscapes, VrfFib } from '../fib/from-vrf.ts'
 import { Interfaces } from '../fib/interfaces.ts'
-import type { Kernel, KernelChange } from '../fib/kernel.ts'
+import type { Kernel } from '../fib/kernel.ts'
+import { LocalSidTable } from '../fib/local-sid-table.ts'
 import { NextHopResolver } from '../fib/next-hop-resolver.ts'
 import { NexthopTable } from '../fib/nexthop-table.ts'
+import { type KernelTables, sweepKernel } from '../fib/reconcile.ts'
 import { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
@@ -23,7 +25,8 @@ import { ADDRESS_FAMILIES, vpnFamilyOf } from '../vpn/vrf.ts'
 import { Family } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
-import { adoptKernel, locatorOf, prepareKernel, removeFromKernel } from './kernel-state.ts'
+import { KernelFollower } from './kernel-follower.ts'
+import { locatorOf, prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
 import { Neighbor } from './neighbor.ts'
 import { nextHopFor } from './next-hop-self.ts'
 import { peerConfigOf } from './peer-config.ts'
@@ -31,8 +34,6 @@ import { VrfInstance } from './vrf-instance.ts'
 
 /** Prefixes decided in one go before the event loop gets its turn. */
 const SETTLE_BUDGET = 4096
-/** Kernel notifications come in swarms: look once they pause. */
-const LOOK_AFTER_MS = 20
 const VPN_FAMILIES = [Family.VPNV4, Family.VPNV6] as const
 
 /**
@@ -51,6 +52,7 @@ export class Speaker implements PeerHandler {
   readonly neighbors: Neighbor[] = []
   readonly nexthops: NexthopTable
   readonly fib: FibTable
+  readonly localSids: LocalSidTable
   readonly interfaces = new Interfaces()
   readonly sids: SidManager
   readonly listeners: ListenSet
@@ -62,9 +64,7 @@ export class Speaker implements PeerHandler {
   readonly #devices = new Map<number, number>()
   #turnDue = false
   #stopped = false
-  #looking = false
-  #lookAgain = false
-  #unwatch = () => {}
+  readonly follower: KernelFollower
 
   constructor(config: Config, kernel: Kernel, log: Logger, clock: Clock) {
     this.config = config
@@ -81,10 +81,26 @@ export class Speaker implements PeerHandler {
     }
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
-    this.nexthops = new NexthopTable(kernel, log.child({ in: 'fib' }))
-    this.fib = new FibTable(kernel, this.nexthops, log.child({ in: 'fib' }))
+    const fibLog = log.child({ in: 'fib' })
+    this.nexthops = new NexthopTable(kernel, fibLog)
+    this.fib = new FibTable(kernel, this.nexthops, fibLog, clock)
+    this.localSids = new LocalSidTable(kernel, fibLog)
+    this.follower = new KernelFollower({
+      kernel,
+      clock,
+      log: fibLog,
+      interfaces: this.interfaces,
+      vrfs: this.vrfs,
+      tables: () => this.kernelTables,
+      onLooked: () => this.#onLooked(),
+    })
     this.sids = new SidManager(config.locators.map(locatorOf))
     this.listeners = new ListenSet(log.child({ in: 'listener' }))
+  }
+
+  get kernelTables(): KernelTables {
+    const { kernel, nexthops, fib, localSids, log } = this
+    return { kernel, nexthops, fib, sids: localSids, log: log.child({ in: 'fib' }) }
   }
 
   get restarting(): boolean {
@@ -94,12 +110,12 @@ export class Speaker implements PeerHandler {
   /** Kernel first (VRFs, SIDs, what a former run left), then tables, then neighbours. */
   async start(): Promise<void> {
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
-    const had = await adoptKernel(this)
+    const had = await takeOver(this)
     await prepareKernel(this)
     for (const vrf of this.vrfs) this.#devices.set(vrf.vrf.spec.number, vrf.ifindex)
     this.#connectTables()
     for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
-    this.#unwatch = this.kernel.watch((what) => this.#onKernelChange(what))
+    this.follower.start()
     for (const config of this.config.neighbors) this.#addNeighbor(config, null)
     for (const vrf of this.vrfs) {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
@@ -112,7 +128,7 @@ export class Speaker implements PeerHandler {
   /** Cease to every neighbour; the kernel keeps or loses what is ours, as configured. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#unwatch()
+    this.follower.stop()
     this.deferral?.cancel()
     const remove = this.config.dataplane.onStop === 'remove'
     for (const neighbor of this.neighbors) neighbor.stopSession(remove)
@@ -284,11 +300,8 @@ export class Speaker implements PeerHandler {
     // Exports of the VRFs just decided.
     for (const rib of this.vpnRibs.values()) left += rib.settle(SETTLE_BUDGET)
     for (const neighbor of this.neighbors) neighbor.flush()
-    if (sweep) {
-      this.fib.sweep()
-      this.nexthops.sweep()
-    }
-    void this.fib.flush().catch((error) => this.log.error({ err: error }, 'fib flush failed'))
+    const written = sweep ? sweepKernel(this.kernelTables) : this.fib.flush()
+    written.catch((error) => this.log.error({ err: error }, 'writing to the kernel failed'))
     if (left > 0 || this.#anyDirty()) this.#wake()
   }
 
@@ -310,33 +323,10 @@ export class Speaker implements PeerHandler {
     }
   }
 
-  #onKernelChange(what: KernelChange): void {
-    this.log.debug({ what }, 'kernel changed')
-    if (this.#looking) {
-      this.#lookAgain = true
-      return
-    }
-    this.#looking = true
-    this.clock.after(LOOK_AFTER_MS, () => {
-      this.look()
-        .catch((error) => this.log.error({ err: error }, 'reading the kernel failed'))
-        .finally(() => {
-          this.#looking = false
-          if (this.#lookAgain && !this.#stopped) this.#onKernelChange(what)
-          this.#lookAgain = false
-        })
-    })
-  }
-
-  /** Reads links and addresses again and follows what changed. */
-  async look(): Promise<void> {
-    this.interfaces.update(await this.kernel.links(), await this.kernel.addresses())
-    let moved = false
-    for (const vrf of this.vrfs) if (await vrf.enslave(this.kernel, this.interfaces)) moved = true
-    if (moved) this.interfaces.update(await this.kernel.links(), await this.kernel.addresses())
-    if (this.#stopped) return
+  /** Interfaces or addresses may have changed: connected networks, next hops and refusals anew. */
+  #onLooked(): void {
     for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
-    this.resolver?.resolveAll()
+    this.resolver.resolveAll()
     this.fib.retryFailed()
     this.#wake()
   }

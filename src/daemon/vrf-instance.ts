@@ -12,12 +12,10 @@ import { Behavior } from '../wire/endpoint-behavior.ts'
 import { Family } from '../wire/registry.ts'
 import type { StaticRouteConfig, VrfConfig } from './config-schema.ts'
 
-/** A SID of a VRF and whether the kernel has it. */
-export interface SidState {
+/** A SID of a VRF, and the form that the kernel is given. */
+export interface VrfSid {
   readonly row: LocalSid
   readonly kernel: KernelSid
-  state: 'installed' | 'failed' | 'pending'
-  why: string | null
 }
 
 export interface InterfaceState {
@@ -49,7 +47,7 @@ export class VrfInstance {
   readonly config: VrfConfig
   readonly vrf: Vrf
   readonly interfaces: InterfaceState[]
-  readonly sids: SidState[] = []
+  readonly sids: VrfSid[] = []
   readonly problems: string[] = []
   /** Of the VRF device; 0: there is none. */
   ifindex = 0
@@ -126,23 +124,9 @@ export class VrfInstance {
         const row = manager.allocate(locator, name, table, behavior, plan.classic)
         for (const family of plan.families) this.vrf.sids.set(family, row)
         const kernel = { sid: row.sid, prefixBits: 128, behavior, table, ifindex: this.ifindex }
-        this.sids.push({ row, kernel, state: 'pending', why: null })
+        this.sids.push({ row, kernel })
       } catch (error) {
         this.#problem((error as Error).message)
-      }
-    }
-  }
-
-  async installSids(kernel: Kernel): Promise<void> {
-    for (const sid of this.sids) {
-      try {
-        await kernel.putLocalSid(sid.kernel)
-        sid.state = 'installed'
-        sid.why = null
-      } catch (error) {
-        sid.state = 'failed'
-        sid.why = (error as Error).message
-        this.#log.error({ err: error }, 'SID not installed')
       }
     }
   }

@@ -11,6 +11,12 @@ import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
 /**
+ * Device of the nexthop objects of SIDs. The outer packet is routed afresh whatever it is, and
+ * `lo` never goes down: a core link that does takes no route of a VRF with it.
+ */
+const LOOPBACK = 1
+
+/**
  * Finds out for each next hop of the tables whether and how the kernel reaches it, and holds the
  * kernel's nexthop object for it: SIDs by a look-up in the main table (the outer packet is routed
  * afresh), gateways of a VRF by its connected networks. `onChanged` names what to decide anew.
@@ -84,7 +90,7 @@ export class NextHopResolver implements NextHopListener {
       return
     }
     const content = this.#local(id)
-    this.#settle(id, content, 0)
+    this.#settle(id, content, content?.ifindex ?? 0, 0)
   }
 
   async #work(): Promise<void> {
@@ -96,10 +102,10 @@ export class NextHopResolver implements NextHopListener {
         const sid = this.#nextHops.addressOf(id)
         const to = await this.#kernel.routeTo(sid)
         if (!this.#live.has(id) || this.#pending.has(id)) continue
-        if ('errno' in to) this.#settle(id, null, 0)
+        if ('errno' in to) this.#settle(id, null, 0, 0)
         else {
-          const content = { ifindex: to.ifindex, segments: [sid], mode: this.#mode }
-          this.#settle(id, content, to.metric ?? 0)
+          const content = { ifindex: LOOPBACK, segments: [sid], mode: this.#mode }
+          this.#settle(id, content, to.ifindex, to.metric ?? 0)
         }
       }
     } finally {
@@ -120,11 +126,11 @@ export class NextHopResolver implements NextHopListener {
     return ifindex === 0 ? null : { ifindex, gateway }
   }
 
-  #settle(id: NextHopId, content: NexthopContent | null, metric: number): void {
+  #settle(id: NextHopId, content: NexthopContent | null, ifindex: number, metric: number): void {
     const before = this.#rows.get(id)
     this.#point(id, content)
     const reach = content === null ? Reach.UNREACHABLE : Reach.REACHABLE
-    const changed = this.#nextHops.set(id, reach, content?.ifindex ?? 0, metric)
+    const changed = this.#nextHops.set(id, reach, ifindex, metric)
     if (!changed && before === this.#rows.get(id)) return
     if (this.#changed.size === 0) setImmediate(() => this.#tell())
     this.#changed.add(id)

@@ -5,7 +5,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { FibTable } from './fib-table.ts'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, KernelDump } from './kernel.ts'
 import type { LocalSidTable } from './local-sid-table.ts'
 import type { NexthopTable } from './nexthop-table.ts'
 
@@ -18,17 +18,18 @@ export interface KernelTables {
 }
 
 /** At the start, before anything is asked for: adopts all that carries srv6d's protocol number. */
-export async function adoptKernel(tables: KernelTables): Promise<void> {
+export async function adoptKernel(tables: KernelTables): Promise<KernelDump> {
   const dump = await tables.kernel.dump()
   tables.nexthops.adopt(dump.nexthops)
   tables.fib.adopt(dump.routes)
   tables.sids.adopt(dump.localSids)
   const { routes, nexthops, localSids } = dump
-  if (routes.length + nexthops.length + localSids.length === 0) return
+  if (routes.length + nexthops.length + localSids.length === 0) return dump
   tables.log.info(
     { routes: routes.length, nexthops: nexthops.length, sids: localSids.length },
     'adopted from the kernel',
   )
+  return dump
 }
 
 /** After the last End-of-RIB or its timer: removes what was adopted and not asked for again. */
