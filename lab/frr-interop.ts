@@ -30,7 +30,7 @@ import {
 import { waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
-const CONVERGE = 60
+const CONVERGE = 120
 
 interface Combination {
   name: string

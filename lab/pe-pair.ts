@@ -32,7 +32,7 @@ import {
 import { sleep, waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
-const CONVERGE = 60
+const CONVERGE = 120
 const CE_AS = 65101
 
 /** What GoBGP announces: a network behind ce1 that only red has. */

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
+import type { NeighborsReply, RoutesReply, SidsReply } from '../../src/daemon/api-schema.ts'
 import { RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
 import {
   CUSTOMERS,
@@ -27,6 +28,9 @@ export interface Srv6dOptions extends PeOptions {
   ceSessions?: { customer: Customer; as: number }
 }
 
+// debug shows every step of the state machine, and costs time in the virtual machine
+const { SRV6D_LAB_LOG } = process.env
+
 /** dist/, seen from dist/lab/NAME.mjs. */
 const dist = fileURLToPath(new URL('../', import.meta.url))
 
@@ -36,7 +40,7 @@ export function srv6dConfig(o: Srv6dOptions): string {
   return `router: { as: ${o.as}, router-id: ${routerId(o.side)}, source: "${loopback(o.side)}" }
 dataplane: { encapsulation: ${o.encapsulation ?? 'encap.red'}, on-stop: ${o.onStop ?? 'keep'} }
 api: { socket: /run/srv6d/${peOf(o.side)}.sock }
-log: { level: debug }
+log: { level: ${SRV6D_LAB_LOG ?? 'info'} }
 locators:
   main:
     prefix: "${locatorOf(o.side)}"
@@ -81,30 +85,6 @@ function vrfConfig(o: Srv6dOptions, customer: Customer): string {
 ${neighbors}`
 }
 
-/** Shapes of the API's answers, as far as the lab looks at them. */
-export interface ApiRoute {
-  vrf: string | null
-  family: string
-  rd: string | null
-  prefix: string
-  installed: string
-  fibDetail: string | null
-  paths: { best: boolean; valid: boolean; why: string | null; sid: string | null; source: string }[]
-}
-export interface ApiNeighbor {
-  address: string
-  vrf: string | null
-  state: string
-  lastError: string | null
-}
-export interface ApiSid {
-  sid: string
-  behavior: string
-  vrf: string
-  state: string
-  why: string | null
-}
-
 export class Srv6dPe implements Pe {
   readonly side: Srv6dOptions['side']
   readonly program = 'srv6d'
@@ -130,7 +110,7 @@ export class Srv6dPe implements Pe {
 
   async start(): Promise<void> {
     this.launch()
-    await waitUntil(`${this.#ns}: srv6d answers on ${this.socket}`, 60, async () => {
+    await waitUntil(`${this.#ns}: srv6d answers on ${this.socket}`, 120, async () => {
       if (this.#process?.status != null) return `it ended with ${this.#process.status}`
       if (!existsSync(this.socket)) return 'no socket yet'
       await this.api('/v1/status')
@@ -190,12 +170,12 @@ export class Srv6dPe implements Pe {
     return run(inNamespace(this.#ns, cli))
   }
 
-  async neighbors(): Promise<ApiNeighbor[]> {
-    return this.api<ApiNeighbor[]>('/v1/neighbors')
+  async neighbors(): Promise<NeighborsReply['neighbors']> {
+    return (await this.api<NeighborsReply>('/v1/neighbors')).neighbors
   }
 
-  async sids(): Promise<ApiSid[]> {
-    return this.api<ApiSid[]>('/v1/sids')
+  async sids(): Promise<SidsReply['sids']> {
+    return (await this.api<SidsReply>('/v1/sids')).sids
   }
 
   async session(): Promise<string | undefined> {
@@ -206,7 +186,8 @@ export class Srv6dPe implements Pe {
   }
 
   async vpnRoutes(family: 4 | 6, wanted: VpnPrefix[]): Promise<string | undefined> {
-    const routes = await this.api<ApiRoute[]>(`/v1/routes?table=vpn&family=vpnv${family}`)
+    const path = `/v1/routes?table=vpn&family=vpnv${family}`
+    const { routes } = await this.api<RoutesReply>(path)
     for (const { rd, prefix } of wanted) {
       const route = routes.find((r) => r.rd === rd && r.prefix === prefix)
       if (!route) return `${rd} ${prefix} is not there`
