@@ -23,7 +23,7 @@ const GAP = '  '
 
 /** The text in a colour of the terminal, or as it is. */
 export function paint(style: Style, tone: Tone, text: string): string {
-  return style.color ? styleText(TONES[tone], text) : text
+  return style.color ? styleText(TONES[tone], text, { validateStream: false }) : text
 }
 
 /** A line a row, the titles first; no borders, no blanks at the end of a line. */

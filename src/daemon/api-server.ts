@@ -193,7 +193,12 @@ async function close(app: FastifyInstance): Promise<void> {
 }
 
 async function freeSocket(socket: string): Promise<void> {
-  mkdirSync(dirname(socket), { recursive: true })
+  try {
+    mkdirSync(dirname(socket), { recursive: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ApiSocketError(`api socket ${socket}: its folder cannot be made (${code})`)
+  }
   const found = lstatSync(socket, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isSocket()) {
