@@ -83,6 +83,7 @@ export class ByteIntern {
   /** One reference less; true when it was the last and the number is free for other bytes. */
   release(id: number): boolean {
     const refs = this.#refs[id]! - 1
+    if (refs < 0) throw new Error(`byte string ${id} released once too often`)
     this.#refs[id] = refs
     if (refs > 0) return false
     this.#index.remove(id)

@@ -88,6 +88,7 @@ export class PrefixTable {
 
   release(id: PrefixId): void {
     const refs = this.#refs[id]! - 1
+    if (refs < 0) throw new Error(`prefix ${id} released once too often`)
     this.#refs[id] = refs
     if (refs > 0) return
     this.#index.remove(id)
