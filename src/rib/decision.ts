@@ -1,7 +1,8 @@
 import { NONE } from '../base/id.ts'
-import { type NextHopTable, Reach } from './next-hop.ts'
+import { NextHopKind, type NextHopTable, Reach } from './next-hop.ts'
 import type { AttrsTable } from './path-attrs.ts'
 import { PathFlag, type PathId, PathKind, type PathTable } from './path-table.ts'
+import type { PrefixId, PrefixTable } from './prefix-table.ts'
 import type { RibPeers } from './rib-peer.ts'
 
 /** Why a path is not used. Below 20: it cannot be; from 20: the decision step that it lost. */
@@ -22,7 +23,7 @@ export const Why = {
 
 const PROBLEM_TEXT: Record<number, string> = {
   [Why.NEXT_HOP_PENDING]: 'next hop is being resolved',
-  [Why.NEXT_HOP_UNREACHABLE]: 'no route to the SID or next hop',
+  [Why.NEXT_HOP_UNREACHABLE]: 'no route to the SID',
   [Why.AS_LOOP]: 'own AS in AS_PATH',
   [Why.ORIGINATOR_LOOP]: 'ORIGINATOR_ID is this router',
   [Why.CLUSTER_LOOP]: 'own cluster in CLUSTER_LIST',
@@ -43,19 +44,19 @@ interface Step {
 
 // biome-ignore format: one row a step
 export const DECISION_STEPS: readonly Step[] = [
-  { step: 1,  name: 'higher LOCAL_PREF',             rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
-  { step: 2,  name: 'originated on this router',     rfc: 'RFC 4271 §9.1.1',       value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.RECEIVED) },
+  { step: 1,  name: 'connected, then static',        rfc: 'local: as the kernel',  value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.EXPORTED) },
+  { step: 2,  name: 'higher LOCAL_PREF',             rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
   { step: 3,  name: 'shorter AS_PATH',               rfc: 'RFC 4271 §9.1.2.2 a',   value: (d, p) => d.attrs.asPathLenOf(d.paths.attrsOf(p)) },
   { step: 4,  name: 'lower ORIGIN',                  rfc: 'RFC 4271 §9.1.2.2 b',   value: (d, p) => d.attrs.originOf(d.paths.attrsOf(p)) },
   { step: 5,  name: 'lower MULTI_EXIT_DISC',         rfc: 'RFC 4271 §9.1.2.2 c',   value: null },
-  { step: 6,  name: 'eBGP over iBGP',                rfc: 'RFC 4271 §9.1.2.2 d',   value: (d, p) => (d.peers.get(d.paths.peerOf(p)).ebgp ? 0 : 1) },
+  { step: 6,  name: 'own or eBGP over iBGP',         rfc: 'RFC 4271 §9.1.2.2 d',   value: (d, p) => (d.isExternal(p) ? 0 : 1) },
   { step: 7,  name: 'lower metric to the next hop',  rfc: 'RFC 4271 §9.1.2.2 e',   value: (d, p) => d.metricOf(p) },
   { step: 8,  name: 'fresh over stale',              rfc: 'RFC 4724 §4.2',         value: (d, p) => d.paths.flagsOf(p) & PathFlag.STALE },
   { step: 9,  name: 'lower BGP Identifier',          rfc: 'RFC 4271 §9.1.2.2 f, RFC 4456 §9', value: (d, p) => d.identifierOf(p) },
   { step: 10, name: 'shorter CLUSTER_LIST',          rfc: 'RFC 4456 §9',           value: (d, p) => d.attrs.clusterCountOf(d.paths.attrsOf(p)) },
   { step: 11, name: 'lower neighbour address',       rfc: 'RFC 4271 §9.1.2.2 g',   value: (d, p) => d.peers.get(d.paths.peerOf(p)).rank },
-  { step: 12, name: 'lower label',                   rfc: 'local',                 value: (d, p) => d.paths.labelOf(p) },
-  { step: 13, name: 'lower path identifier',         rfc: 'local',                 value: (d, p) => d.paths.keyOf(p) },
+  { step: 12, name: 'lower route distinguisher',     rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 0) },
+  { step: 13, name: 'lower RD or path identifier',   rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 1) },
 ]
 
 const MED_STEP = 5
@@ -78,6 +79,8 @@ export class Decision {
   readonly attrs: AttrsTable
   readonly paths: PathTable
   readonly peers: RibPeers
+  /** Names the VPN prefixes that imported paths come from; null: there are none. */
+  sources: PrefixTable | null = null
   readonly #nextHops: NextHopTable
   #left = new Int32Array(16)
   #values = new Float64Array(16)
@@ -112,6 +115,19 @@ export class Decision {
     return nextHop === NONE ? 0 : this.#nextHops.metricOf(nextHop)
   }
 
+  /** From another AS, or from a VRF of this router: a path of ours has no detour through the core. */
+  isExternal(path: PathId): boolean {
+    if (this.paths.kindOf(path) === PathKind.EXPORTED) return true
+    return this.peers.get(this.paths.peerOf(path)).ebgp
+  }
+
+  /** The first or second word of the RD that an imported path had; of others their key. */
+  rdWordOf(path: PathId, word: 0 | 1): number {
+    const key = this.paths.keyOf(path)
+    if (this.sources === null || this.paths.kindOf(path) !== PathKind.IMPORTED) return key >>> 0
+    return this.sources.words[this.sources.wordsAt(key as PrefixId) + word]! >>> 0
+  }
+
   identifierOf(path: PathId): number {
     const originator = this.attrs.originatorIdOf(this.paths.attrsOf(path))
     return originator !== 0 ? originator : this.peers.get(this.paths.peerOf(path)).bgpIdentifier
@@ -124,7 +140,9 @@ export class Decision {
     if (nextHop === NONE) return 0
     const reach = this.#nextHops.reachOf(nextHop)
     if (reach === Reach.REACHABLE) return 0
-    return reach === Reach.PENDING ? Why.NEXT_HOP_PENDING : Why.NEXT_HOP_UNREACHABLE
+    if (reach === Reach.PENDING) return Why.NEXT_HOP_PENDING
+    const isSid = this.#nextHops.kindOf(nextHop) === NextHopKind.SID
+    return isSid ? Why.NEXT_HOP_UNREACHABLE : Why.NEXT_HOP_NOT_CONNECTED
   }
 
   #keepLowest(count: number, row: Step): number {

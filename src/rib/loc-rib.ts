@@ -9,6 +9,9 @@ import { PathFlag, type PathId, type PathKind, PathTable, type PeerId } from './
 import { type PrefixId, PrefixTable } from './prefix-table.ts'
 import type { RibPeers } from './rib-peer.ts'
 
+/** In the column of best paths: the listeners are to be told at the next decision, come what may. */
+const UNDECIDED = -1
+
 /** Told after every decision that changed something: import, export, fib, Adj-RIB-Out. */
 export interface RibListener {
   /** `best` is NONE when the prefix has no usable path any more. */
@@ -51,6 +54,11 @@ export class LocRib {
     this.#decision = new Decision(context.attrs, this.paths, context.peers, context.nextHops)
   }
 
+  /** The VPN table whose prefixes the keys of imported paths are. */
+  importsFrom(vpn: PrefixTable): void {
+    this.#decision.sources = vpn
+  }
+
   listen(listener: RibListener): void {
     this.#listeners.push(listener)
   }
@@ -67,15 +75,28 @@ export class LocRib {
     return (prefix < this.#first.length ? this.#first[prefix]! : NONE) as PathId
   }
 
+  /** The best path as last decided; NONE too when it has gone since. */
   bestOf(prefix: PrefixId): PathId {
-    return (prefix < this.#best.length ? this.#best[prefix]! : NONE) as PathId
+    return (prefix < this.#best.length ? Math.max(this.#best[prefix]!, NONE) : NONE) as PathId
+  }
+
+  /**
+   * True when the prefix waits for its decision: what is best now may be so no more. The listeners
+   * will be told of it then, even if nothing comes of it.
+   */
+  retellIfDirty(prefix: PrefixId): boolean {
+    if (!this.#dirty.has(prefix)) return false
+    if (prefix >= this.#best.length) this.#grow(prefix)
+    this.#best[prefix] = UNDECIDED
+    return true
   }
 
   /** The path of a prefix by who sent it and which of his it is; NONE when there is none. */
   findPath(prefix: PrefixId, peer: PeerId, kind: PathKind, key: number): PathId {
     const paths = this.paths
+    const column = key | 0
     for (let path = this.firstOf(prefix); path !== NONE; path = paths.nextOf(path)) {
-      if (paths.keyOf(path) !== key || paths.kindOf(path) !== kind) continue
+      if (paths.keyOf(path) !== column || paths.kindOf(path) !== kind) continue
       if (paths.peerOf(path) === peer) return path
     }
     return NONE as PathId
@@ -127,6 +148,8 @@ export class LocRib {
     const paths = this.paths
     const prefix = paths.prefixOf(path)
     this.#unlink(prefix, path)
+    // The row may soon be another prefix's.
+    if (this.bestOf(prefix) === path) this.#best[prefix] = UNDECIDED
     this.#context.attrs.release(paths.attrsOf(path))
     this.#context.nextHops.release(paths.nextHopOf(path))
     paths.remove(path)

@@ -7,7 +7,7 @@ import type { PrefixId } from './prefix-table.ts'
 export type PathId = Id<'path'>
 export type PeerId = Id<'peer'>
 
-/** Where a path comes from; lower wins in decision step 3. */
+/** Where a path comes from; connected and static win at once (decision step 1). */
 export const PathKind = { CONNECTED: 1, STATIC: 2, EXPORTED: 3, RECEIVED: 4, IMPORTED: 5 } as const
 export type PathKind = (typeof PathKind)[keyof typeof PathKind]
 
@@ -75,6 +75,7 @@ export class PathTable {
     return this.#label[id]!
   }
 
+  /** As a signed word. */
   keyOf(id: PathId): number {
     return this.#key[id]!
   }
