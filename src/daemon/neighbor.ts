@@ -5,6 +5,7 @@ import { AdjRibOut } from '../rib/adj-rib-out.ts'
 import { StaleRoutes } from '../rib/graceful-restart.ts'
 import type { LocRib, RibContext } from '../rib/loc-rib.ts'
 import { OutPolicy, type OutRules } from '../rib/out-policy.ts'
+import type { PathKind } from '../rib/path-table.ts'
 import type { RibPeer } from '../rib/rib-peer.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import type { DownReason, Peer } from '../session/peer.ts'
@@ -25,6 +26,12 @@ export interface NeighborPorts {
   readonly clock: Clock
   readonly log: Logger
   readonly localAs: number
+  /** Of VPN routes that we announce. */
+  readonly ownNextHop: Uint8Array
+  /** Kinds of path that the neighbour's VRF does not redistribute. */
+  readonly hidden: readonly PathKind[]
+  /** We offer graceful restart, so the neighbour answers with End-of-RIB. */
+  readonly gracefulRestart: boolean
   /** Seconds that stale routes are kept once the neighbour is back. */
   readonly staleTime: number
   /** The next hop that a family's routes carry to this neighbour; null: it cannot be told them. */
@@ -79,6 +86,7 @@ export class Neighbor {
       allowAsIn: config.allowasIn,
       viaGateway: config.vrf !== null,
       maxPrefix: config.maxPrefix,
+      ownNextHop: config.vrf === null ? ports.ownNextHop : null,
     }
     this.adjRibIn = new AdjRibIn(ribPeer, ribs, policy, ports.context)
     this.#stale = new StaleRoutes(this.adjRibIn, ports.clock)
@@ -91,6 +99,12 @@ export class Neighbor {
   /** The session, made after the neighbour because its handler calls back here. */
   bind(peer: Peer): void {
     this.#peer = peer
+  }
+
+  /** 'red 172.16.1.2': what it is called where all of them are. */
+  get name(): string {
+    const { vrf, address } = this.config
+    return vrf === null ? address.text : `${vrf} ${address.text}`
   }
 
   get peer(): Peer {
@@ -109,20 +123,25 @@ export class Neighbor {
     this.ribPeer.bgpIdentifier = n.remoteRouterId
     this.#hasRoom = true
     this.#endOfRibSeen.clear()
-    const preserved = n.gracefulRestart?.families.filter((f) => f.forwarding) ?? []
+    const says = n.gracefulRestart
+    const both = says?.families.filter(({ family }) => n.families.includes(family)) ?? []
+    const preserved = both.filter(({ forwarding }) => forwarding)
     this.#stale.sessionUp(
-      preserved.map((f) => f.family),
+      preserved.map(({ family }) => family),
       this.#ports.staleTime,
     )
     this.#packer.configure({ maxLength: n.maxLength, asn4: n.asn4, addPath: 0 })
     this.#out = n.families.map((family) => this.#openFamily(n, family))
     this.#endOfRibOwed = new Set(n.families)
-    const says = n.gracefulRestart
-    const both = says?.families.map((f) => f.family).filter((f) => n.families.includes(f))
-    this.#restart = { families: both ?? [], seconds: says?.restartTime ?? 0 }
+    this.#restart = {
+      families: both.map(({ family }) => family),
+      seconds: says?.restartTime ?? 0,
+    }
     // RFC 4724 §4.1: a neighbour that restarts itself waits for us, so we do not wait for it.
     if (says?.restarting) this.#ports.onComplete(this)
-    else if (!says) this.#later(QUIET_MS, () => this.#ports.onComplete(this))
+    else if (!says || !this.#ports.gracefulRestart) {
+      this.#later(QUIET_MS, () => this.#ports.onComplete(this))
+    }
     this.#ports.context.wake()
   }
 
@@ -179,13 +198,13 @@ export class Neighbor {
     return this.#out.some(({ out }) => out !== null && out.pendingCount > 0)
   }
 
-  /** Writes what is to be told, as far as the socket takes it. */
-  flush(): void {
+  /** Writes what is to be told, as far as the socket takes it. `settled`: that is all there is. */
+  flush(settled: boolean): void {
     if (this.#ports.isDeferred()) return
     for (const { out } of this.#out) {
       while (this.#hasRoom && out !== null && out.pendingCount > 0) out.flush(this.#packer)
     }
-    if (this.#hasRoom) this.#sendEndOfRibs()
+    if (this.#hasRoom && settled) this.#sendEndOfRibs()
   }
 
   /**
@@ -193,7 +212,14 @@ export class Neighbor {
    * them over a Cease is told not to (hard reset, RFC 8538 §3).
    */
   stopSession(final: boolean): void {
-    const hard = final && this.#peer.negotiated?.notificationRestart === true
+    const n = this.#peer.negotiated
+    const keeps = !final && this.#ports.gracefulRestart && this.#restart.families.length > 0
+    if (keeps && n?.notificationRestart === false) {
+      // RFC 4724 §4: only TCP's end leaves the routes at a neighbour that knows no RFC 8538.
+      this.#peer.stop(0, 0, 'srv6d stops')
+      return
+    }
+    const hard = final && n?.notificationRestart === true
     const subcode = hard ? CeaseError.HARD_RESET : CeaseError.ADMINISTRATIVE_SHUTDOWN
     this.#peer.stop(ErrorCode.CEASE, subcode, 'srv6d stops')
   }
@@ -224,6 +250,7 @@ export class Neighbor {
       asOverride: this.config.asOverride,
       transpose: this.config.sidTransposition === 'transposed',
       nextHop,
+      hidden: this.#ports.hidden,
     }
     const policy = new OutPolicy(rules, this.#ports.context.attrs)
     const out = new AdjRibOut(rib, this.ribPeer, policy, this.#ports.context)

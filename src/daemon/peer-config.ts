@@ -4,7 +4,7 @@ import type { Config, NeighborConfig } from './config-schema.ts'
 /** What a neighbour is to know of our last restart. */
 export interface RestartFacts {
   readonly restarting: boolean
-  /** The kernel kept forwarding, and will when we stop. */
+  /** The kernel has forwarded since the last session with the neighbour (RFC 4724 §3, F bit). */
   readonly preserved: boolean
 }
 

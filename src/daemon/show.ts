@@ -70,7 +70,8 @@ export class Show implements ShowSource {
       ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
-    if (restarting) all.push(`waiting for ${deferral?.waiting.join(', ')} after the restart`)
+    const waiting = deferral?.waiting ?? []
+    if (waiting.length > 0) all.push(`waiting for ${waiting.join(', ')} after the restart`)
     return {
       version: this.#version,
       pid: process.pid,

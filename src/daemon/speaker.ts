@@ -58,10 +58,13 @@ export class Speaker implements PeerHandler {
   readonly listeners: ListenSet
   readonly problems: string[] = []
   resolver!: NextHopResolver
+  /** From a start with routes of a former run in the kernel until they are swept. */
   deferral: RestartDeferral | null = null
   readonly #byPeer = new Map<Peer, Neighbor>()
   readonly #targets: RouteTargetIndex
   readonly #devices = new Map<number, number>()
+  /** The kernel had routes of a former run. */
+  #adopted = false
   #turnDue = false
   #stopped = false
   readonly follower: KernelFollower
@@ -104,23 +107,25 @@ export class Speaker implements PeerHandler {
   }
 
   get restarting(): boolean {
-    return this.deferral?.active ?? false
+    return this.deferral !== null
   }
 
   /** Kernel first (VRFs, SIDs, what a former run left), then tables, then neighbours. */
   async start(): Promise<void> {
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
-    const had = await takeOver(this)
+    this.#adopted = await takeOver(this)
     await prepareKernel(this)
     for (const vrf of this.vrfs) this.#devices.set(vrf.vrf.spec.number, vrf.ifindex)
     this.#connectTables()
-    for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
     this.follower.start()
+    // What changed before the watch began.
+    await this.follower.look()
+    for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
     for (const config of this.config.neighbors) this.#addNeighbor(config, null)
     for (const vrf of this.vrfs) {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
     }
-    if (had) this.#deferUntilCaughtUp()
+    if (this.#adopted) this.#deferUntilCaughtUp()
     await this.#listen()
     for (const { peer } of this.neighbors) peer.start()
   }
@@ -138,6 +143,7 @@ export class Speaker implements PeerHandler {
       new Promise((resolve) => this.clock.after(2000, () => resolve(null))),
     ])
     this.fib.stop()
+    this.resolver.close()
     if (remove) await removeFromKernel(this)
   }
 
@@ -204,6 +210,7 @@ export class Speaker implements PeerHandler {
         const rib = vrf.rib(family)
         new VrfFib(rib, table, this.fib, this.resolver, nextHops, escapes)
         const vpnRib = this.vpnRibs.get(vpnFamilyOf(family))!
+        rib.importsFrom(vpnRib.prefixes)
         new VpnExport(vrf, family, vpnRib, this.context, this.config.router.source.bytes)
       }
     }
@@ -224,16 +231,19 @@ export class Speaker implements PeerHandler {
       clock: this.clock,
       log,
       localAs: this.config.router.as,
+      ownNextHop: this.config.router.source.bytes,
+      hidden: vrf?.hidden ?? [],
+      gracefulRestart: this.config.gracefulRestart.enabled,
       staleTime: this.config.gracefulRestart.staleTime,
       nextHopFor: (n, family) => nextHopFor(n, family, this.interfaces, device),
-      onComplete: (done) => this.deferral?.ready(nameOf(done)),
-      isDeferred: () => this.restarting,
+      onComplete: (done) => this.deferral?.ready(done.name),
+      isDeferred: () => this.restarting && this.config.gracefulRestart.enabled,
     })
     const peerConfig = peerConfigOf(this.config, config, vrf?.config.device ?? null, () => ({
       restarting: this.restarting,
-      preserved: this.config.dataplane.onStop === 'keep',
+      preserved: this.#adopted || peer.counters.established > 0,
     }))
-    const peer = new Peer(peerConfig, {
+    const peer: Peer = new Peer(peerConfig, {
       clock: this.clock,
       log,
       handler: this,
@@ -267,17 +277,16 @@ export class Speaker implements PeerHandler {
 
   /** RFC 4724 §4.1: the kernel still forwards for a former run of ours. */
   #deferUntilCaughtUp(): void {
-    const names = this.neighbors.filter(({ config }) => !config.shutdown).map(nameOf)
+    const names = this.neighbors.filter((n) => !n.config.shutdown).map((n) => n.name)
     const { restartTime } = this.config.gracefulRestart
     this.log.info(
       { waiting: names },
       'restarting: kernel routes are kept until all have sent theirs',
     )
     this.deferral = new RestartDeferral(names, restartTime, this.clock, (late) => {
-      this.log.info({ late }, 'restart complete: sweeping stale kernel routes')
-      setImmediate(() => this.#turn(true))
+      this.log.info({ late }, 'all neighbours have sent theirs, or had their time')
+      this.#wake()
     })
-    if (names.length === 0) this.deferral.ready('')
   }
 
   // ── the turn loop ──
@@ -285,37 +294,45 @@ export class Speaker implements PeerHandler {
   #wake(): void {
     if (this.#turnDue || this.#stopped) return
     this.#turnDue = true
-    setImmediate(() => this.#turn(false))
+    setImmediate(() => this.#turn())
   }
 
   /** Decides what is dirty, then writes what came of it: to the kernel, to the neighbours. */
-  #turn(sweep: boolean): void {
+  #turn(): void {
     this.#turnDue = false
     if (this.#stopped) return
-    let left = 0
-    for (const rib of this.vpnRibs.values()) left += rib.settle(SETTLE_BUDGET)
-    for (const { vrf } of this.vrfs) {
-      for (const family of ADDRESS_FAMILIES) left += vrf.rib(family).settle(SETTLE_BUDGET)
-    }
+    const vpnRibs = [...this.vpnRibs.values()]
+    for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
+    for (const rib of this.#vrfRibs()) rib.settle(SETTLE_BUDGET)
     // Exports of the VRFs just decided.
-    for (const rib of this.vpnRibs.values()) left += rib.settle(SETTLE_BUDGET)
-    for (const neighbor of this.neighbors) neighbor.flush()
-    const written = sweep ? sweepKernel(this.kernelTables) : this.fib.flush()
+    for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
+    const dirty = [...vpnRibs, ...this.#vrfRibs()].some((rib) => rib.dirtyCount > 0)
+    // A look-up that is under way may make more routes usable.
+    const settled = !dirty && this.resolver.isIdle
+    const written =
+      settled && this.#endsRestart() ? sweepKernel(this.kernelTables) : this.fib.flush()
     written.catch((error) => this.log.error({ err: error }, 'writing to the kernel failed'))
-    if (left > 0 || this.#anyDirty()) this.#wake()
+    for (const neighbor of this.neighbors) neighbor.flush(settled)
+    if (dirty || this.neighbors.some((neighbor) => neighbor.hasMore)) this.#wake()
   }
 
-  #anyDirty(): boolean {
-    for (const { vrf } of this.vrfs) {
-      for (const family of ADDRESS_FAMILIES) if (vrf.rib(family).dirtyCount > 0) return true
-    }
-    return this.neighbors.some((neighbor) => neighbor.hasMore)
+  /** True once, when everything that came after a restart is decided: what is stale now stays so. */
+  #endsRestart(): boolean {
+    if (this.deferral === null || this.deferral.active) return false
+    this.deferral = null
+    this.log.info({}, 'restart complete: sweeping stale kernel routes')
+    return true
+  }
+
+  #vrfRibs(): LocRib[] {
+    return this.vrfs.flatMap(({ vrf }) => ADDRESS_FAMILIES.map((family) => vrf.rib(family)))
   }
 
   /** What the paths forward to became reachable, unreachable or went elsewhere. */
   #onNextHopsChanged(ids: ReadonlySet<NextHopId>): void {
-    const ribs = this.vrfs.flatMap(({ vrf }) => ADDRESS_FAMILIES.map((f) => vrf.rib(f)))
-    for (const rib of [...ribs, ...this.vpnRibs.values()]) {
+    this.#wake()
+    if (ids.size === 0) return
+    for (const rib of [...this.#vrfRibs(), ...this.vpnRibs.values()]) {
       for (let row = 1; row < rib.paths.top; row++) {
         const path = row as PathId
         if (rib.paths.prefixOf(path) !== 0 && ids.has(rib.paths.nextHopOf(path))) rib.touch(path)
@@ -330,10 +347,4 @@ export class Speaker implements PeerHandler {
     this.fib.retryFailed()
     this.#wake()
   }
-}
-
-/** 'red 172.16.1.2': what a neighbour is called where all of them are. */
-export function nameOf(neighbor: Neighbor): string {
-  const { vrf, address } = neighbor.config
-  return vrf === null ? address.text : `${vrf} ${address.text}`
 }

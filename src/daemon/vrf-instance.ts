@@ -98,6 +98,7 @@ export class VrfInstance {
       const link = known.link(row.name)
       row.enslaved = link !== undefined && this.ifindex !== 0 && link.master === this.ifindex
       if (link === undefined) row.why = 'no such interface'
+      else if (row.enslaved) row.why = null
       if (link === undefined || row.enslaved || this.ifindex === 0) continue
       try {
         await kernel.enslave(row.name, this.ifindex)
@@ -131,11 +132,22 @@ export class VrfInstance {
     }
   }
 
+  /** Kinds of path that stay in this VRF: neither exported nor told to its CEs. */
+  get hidden(): PathKind[] {
+    const { exportConnected, exportStatic } = this.vrf.spec
+    return [
+      ...(exportConnected ? [] : [PathKind.CONNECTED]),
+      ...(exportStatic ? [] : [PathKind.STATIC]),
+    ]
+  }
+
   /** Makes the tables hold the connected networks and static routes of this moment. */
   syncLocalRoutes(known: Interfaces): void {
     const { nextHops } = this.#context
     const { number } = this.vrf.spec
-    const routes: LocalRoute[] = known.connected(this.ifindex).map((network) => ({
+    // Without its device a VRF has no networks; the main table's are not its.
+    const networks = this.ifindex === 0 ? [] : known.connected(this.ifindex)
+    const routes: LocalRoute[] = networks.map((network) => ({
       family: network.family,
       words: network.words,
       bits: network.bits,

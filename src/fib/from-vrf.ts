@@ -9,8 +9,11 @@ import type { FibTable } from './fib-table.ts'
 import { networkWords } from './interfaces.ts'
 import { RouteKind } from './kernel.ts'
 import type { NextHopResolver } from './next-hop-resolver.ts'
+import { ROUTE_METRIC } from './rtnetlink-constants.ts'
 
 const SID_BITS = 128
+/** Before every other route: a customer that announces a SID itself does not get its packets. */
+const ESCAPE_METRIC = ROUTE_METRIC - 1
 
 /** The `throw` routes of one VRF's IPv6 table, one a SID in use: shared by both its families. */
 export class SidEscapes {
@@ -39,7 +42,7 @@ export class SidEscapes {
     if (refs > 0) return
     this.#nextHops.retain(id)
     const words = this.#wordsOf(id)
-    this.#fib.want(this.#table, 6, words, 0, SID_BITS, RouteKind.THROW, 0)
+    this.#fib.want(this.#table, 6, words, 0, SID_BITS, RouteKind.THROW, 0, ESCAPE_METRIC)
   }
 
   give(id: NextHopId): void {
@@ -47,7 +50,7 @@ export class SidEscapes {
     const refs = this.#refs[id]! - 1
     this.#refs[id] = refs
     if (refs > 0) return
-    this.#fib.unwant(this.#table, 6, this.#wordsOf(id), 0, SID_BITS)
+    this.#fib.unwant(this.#table, 6, this.#wordsOf(id), 0, SID_BITS, ESCAPE_METRIC)
     this.#nextHops.release(id)
   }
 

@@ -30,9 +30,7 @@ export class Interfaces {
   }
 
   isOwn(address: Uint8Array, master: number): boolean {
-    return this.#addresses.some(
-      (a) => isSame(a.address, address) && (this.byIndex(a.ifindex)?.master ?? 0) === master,
-    )
+    return this.#addresses.some((a) => isSame(a.address, address) && this.#isIn(a.ifindex, master))
   }
 
   /** The networks of the interfaces that are up and enslaved to `master`, link-locals left out. */
@@ -41,7 +39,7 @@ export class Interfaces {
     for (const { ifindex, address, bits } of this.#addresses) {
       const link = this.byIndex(ifindex)
       if (link === undefined || !link.up || isLinkLocal(address)) continue
-      if (link.master !== master && link.ifindex !== master) continue
+      if (!this.#isIn(ifindex, master)) continue
       const family = address.length === 4 ? Family.IPV4_UNICAST : Family.IPV6_UNICAST
       networks.push({ ifindex, family, words: networkWords(address, bits), bits })
     }
@@ -63,10 +61,15 @@ export class Interfaces {
     return best
   }
 
+  /** Is it the VRF device, or an interface in it? */
+  #isIn(ifindex: number, master: number): boolean {
+    return ifindex === master || (this.byIndex(ifindex)?.master ?? 0) === master
+  }
+
   /** A global address of a family on the interface that has `address`, for use as a next hop. */
   besides(address: Uint8Array, octets: 4 | 16, master: number): Uint8Array | null {
     const here = this.#addresses.filter(
-      (a) => isSame(a.address, address) && (this.byIndex(a.ifindex)?.master ?? 0) === master,
+      (a) => isSame(a.address, address) && this.#isIn(a.ifindex, master),
     )
     const other = this.#addresses.find(
       (a) =>

@@ -15,11 +15,14 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
  * `lo` never goes down: a core link that does takes no route of a VRF with it.
  */
 const LOOPBACK = 1
+/** To tell of changes costs a walk over all paths: it is done for many at once. */
+const TELL_EVERY = 1024
 
 /**
  * Finds out for each next hop of the tables whether and how the kernel reaches it, and holds the
  * kernel's nexthop object for it: SIDs by a look-up in the main table (the outer packet is routed
- * afresh), gateways of a VRF by its connected networks. `onChanged` names what to decide anew.
+ * afresh), gateways of a VRF by its connected networks. `onChanged` names what to decide anew, and
+ * comes with nothing to decide when the last question is answered and nothing changed.
  */
 export class NextHopResolver implements NextHopListener {
   readonly #nextHops: NextHopTable
@@ -32,10 +35,13 @@ export class NextHopResolver implements NextHopListener {
   /** VRF number -> interface index of its device. */
   readonly #devices: ReadonlyMap<number, number>
   readonly #rows = new Map<NextHopId, NexthopRow>()
-  #live = new Set<NextHopId>()
+  /** Next hops in use, each with a serial of its own: a number is given again to another one. */
+  readonly #live = new Map<NextHopId, number>()
+  #serial = 0
   #pending = new Set<NextHopId>()
   #changed = new Set<NextHopId>()
   #running = false
+  #closed = false
 
   constructor(ports: {
     nextHops: NextHopTable
@@ -63,8 +69,20 @@ export class NextHopResolver implements NextHopListener {
     return this.#rows.get(id) ?? 0
   }
 
+  /** Nothing is being asked and nothing waits to be told. */
+  get isIdle(): boolean {
+    return !this.#running && this.#changed.size === 0
+  }
+
+  /** Gives all nexthop objects back: the daemon stops and leaves nothing behind. */
+  close(): void {
+    this.#closed = true
+    this.#pending.clear()
+    for (const id of [...this.#rows.keys()]) this.#point(id, null)
+  }
+
   onNextHopAdded(id: NextHopId): void {
-    this.#live.add(id)
+    this.#live.set(id, ++this.#serial)
     this.#ask(id)
   }
 
@@ -77,15 +95,16 @@ export class NextHopResolver implements NextHopListener {
 
   /** Links, addresses or routes changed: everything is asked for again. */
   resolveAll(): void {
-    for (const id of this.#live) this.#ask(id)
+    for (const id of this.#live.keys()) this.#ask(id)
   }
 
   #ask(id: NextHopId): void {
+    if (this.#closed) return
     if (this.#nextHops.kindOf(id) === NextHopKind.SID) {
       this.#pending.add(id)
       if (!this.#running) {
         this.#running = true
-        this.#work().catch((error) => this.#log.error({ err: error }, 'next hop resolution failed'))
+        void this.#work()
       }
       return
     }
@@ -96,26 +115,38 @@ export class NextHopResolver implements NextHopListener {
   async #work(): Promise<void> {
     // Let the turn that asked finish: it may ask for many.
     await Promise.resolve()
-    try {
-      for (const id of this.#pending) {
-        this.#pending.delete(id)
-        const sid = this.#nextHops.addressOf(id)
-        const to = await this.#kernel.routeTo(sid)
-        if (!this.#live.has(id) || this.#pending.has(id)) continue
-        if ('errno' in to) this.#settle(id, null, 0, 0)
-        else {
-          const content = { ifindex: LOOPBACK, segments: [sid], mode: this.#mode }
-          this.#settle(id, content, to.ifindex, to.metric ?? 0)
-        }
+    for (const id of this.#pending) {
+      this.#pending.delete(id)
+      const serial = this.#live.get(id)
+      const sid = this.#nextHops.addressOf(id)
+      const to = await this.#lookUp(sid)
+      // Gone meanwhile, and its number perhaps another's, or asked for once more.
+      if (serial !== this.#live.get(id) || this.#pending.has(id) || this.#closed) continue
+      if (to === null) this.#settle(id, null, 0, 0)
+      else {
+        const content = { ifindex: LOOPBACK, segments: [sid], mode: this.#mode }
+        this.#settle(id, content, to.ifindex, to.metric)
       }
-    } finally {
-      this.#running = false
+      if (this.#changed.size >= TELL_EVERY) this.#tell()
     }
+    this.#running = false
     this.#tell()
+  }
+
+  async #lookUp(sid: Uint8Array): Promise<{ ifindex: number; metric: number } | null> {
+    try {
+      const to = await this.#kernel.routeTo(sid)
+      return 'errno' in to ? null : { ifindex: to.ifindex, metric: to.metric ?? 0 }
+    } catch (error) {
+      this.#log.error({ err: error }, 'next hop look-up failed')
+      return null
+    }
   }
 
   #local(id: NextHopId): NexthopContent | null {
     const device = this.#devices.get(this.#nextHops.vrfOf(id)) ?? 0
+    // Without its device a VRF has no networks; the main table's are not its.
+    if (device === 0) return null
     if (this.#nextHops.kindOf(id) === NextHopKind.DEVICE) {
       const link = this.#interfaces.byIndex(this.#nextHops.deviceOf(id))
       return link?.up ? { ifindex: link.ifindex } : null
@@ -132,7 +163,8 @@ export class NextHopResolver implements NextHopListener {
     const reach = content === null ? Reach.UNREACHABLE : Reach.REACHABLE
     const changed = this.#nextHops.set(id, reach, ifindex, metric)
     if (!changed && before === this.#rows.get(id)) return
-    if (this.#changed.size === 0) setImmediate(() => this.#tell())
+    // A look-up that is under way tells at its end.
+    if (this.#changed.size === 0 && !this.#running) setImmediate(() => this.#tell())
     this.#changed.add(id)
   }
 
@@ -145,9 +177,8 @@ export class NextHopResolver implements NextHopListener {
   }
 
   #tell(): void {
-    if (this.#changed.size === 0) return
     const changed = this.#changed
     this.#changed = new Set()
-    this.#onChanged(changed)
+    if (!this.#closed) this.#onChanged(changed)
   }
 }

@@ -1,4 +1,4 @@
-import { u32 } from '../base/bytes.ts'
+import { equalBytes, u32 } from '../base/bytes.ts'
 import { NONE } from '../base/id.ts'
 import { asPathHas } from '../wire/as-path.ts'
 import { NlriCursor } from '../wire/nlri-cursor.ts'
@@ -21,6 +21,8 @@ export interface InPolicy {
   readonly viaGateway: boolean
   /** Prefixes of a family that the neighbour may send, null: any number. */
   readonly maxPrefix: number | null
+  /** The next hop that we announce: a path with it came back to us. Null: gateways are looked at. */
+  readonly ownNextHop: Uint8Array | null
 }
 
 /**
@@ -169,6 +171,7 @@ export class AdjRibIn {
   #problemOf(set: AttrsId): number {
     const { attrs, peers } = this.#context
     const policy = this.#policy
+    if (this.#hasOwnNextHop(set)) return Why.OWN_NEXT_HOP
     if (attrs.find(set, Attr.AS_PATH)) {
       const own = asPathHas(attrs.bytes, attrs.valueAt, attrs.valueEnd, policy.localAs)
       if (own > policy.allowAsIn) return Why.AS_LOOP
@@ -184,6 +187,14 @@ export class AdjRibIn {
       }
     }
     return 0
+  }
+
+  /** RFC 4271 §5.1.3: a route with an address of ours as next hop is not used. */
+  #hasOwnNextHop(set: AttrsId): boolean {
+    const own = this.#policy.ownNextHop
+    const { attrs } = this.#context
+    if (own === null || attrs.nextHopLen(set) !== own.length) return false
+    return equalBytes(attrs.bytes, attrs.nextHopAt(set), own, 0, own.length)
   }
 
   #remove(families: readonly Family[], staleOnly: boolean): number {

@@ -34,6 +34,8 @@ export class AdjRibOut implements RibListener {
   readonly #next = new Int32Array(BATCH)
   /** Attribute set -> the last prefix of this batch that goes with it, plus one. */
   readonly #groups = new Map<number, number>()
+  /** Prefixes of this batch that fit no message beside their attributes. */
+  #unfit: PrefixId[] = []
 
   constructor(rib: LocRib, peer: RibPeer, policy: OutPolicy, context: RibContext) {
     this.rib = rib
@@ -103,11 +105,13 @@ export class AdjRibOut implements RibListener {
     packer.flush()
     for (const [attrs, last] of this.#groups) this.#emit(attrs as AttrsId, last, packer)
     this.#groups.clear()
+    this.#withdrawUnfit(packer)
     return this.#pending.size
   }
 
   /** Puts a prefix with what it is to be told into its group, or withdraws it. */
   #collect(prefix: PrefixId, slot: number, packer: UpdatePacker): boolean {
+    if (this.rib.retellIfDirty(prefix)) return false
     const path = this.rib.bestOf(prefix)
     const told = this.#told[prefix]!
     if (path === NONE || !this.#mayTell(path)) {
@@ -165,9 +169,20 @@ export class AdjRibOut implements RibListener {
     for (let slot = last; slot !== 0; slot = this.#next[slot - 1]!) {
       const prefix = this.#prefixes[slot - 1] as PrefixId
       const at = prefixes.wordsAt(prefix)
+      const { tooLong } = packer
       packer.add(prefixes.words, at, prefixes.bitsOf(prefix), this.#labels[slot - 1]!, 0)
+      if (packer.tooLong !== tooLong) this.#unfit.push(prefix)
     }
     packer.flush()
+  }
+
+  /** RFC 8654 §5: what cannot be told any more must not stay as it was told before. */
+  #withdrawUnfit(packer: UpdatePacker): void {
+    if (this.#unfit.length === 0) return
+    packer.withdraw(this.rib.family)
+    for (const prefix of this.#unfit) this.#forget(prefix, packer)
+    packer.flush()
+    this.#unfit = []
   }
 
   #queueAll(): void {

@@ -82,7 +82,8 @@ export class RestartDeferral {
   ) {
     this.#waiting = new Set(names)
     this.#done = done
-    this.#timer = clock.after(seconds * 1000, () => this.#finish())
+    const ms = names.length === 0 ? 0 : seconds * 1000
+    this.#timer = clock.after(ms, () => this.#finish())
   }
 
   get active(): boolean {

@@ -21,12 +21,21 @@ export interface OutRules {
   readonly transpose: boolean
   /** 4 or 16 octets that replace the next hop; null: as it stands in the path. */
   readonly nextHop: Uint8Array | null
+  /** Kinds of path that are none of the neighbour's business. */
+  readonly hidden: readonly PathKind[]
 }
 
 /** Why a best path is not told to a neighbour; null: it is. */
-export type NotTold = 'it came from this neighbour' | 'iBGP-learned' | 'NO_EXPORT' | 'NO_ADVERTISE'
+export type NotTold =
+  | 'it came from this neighbour'
+  | 'iBGP-learned'
+  | 'not redistributed'
+  | 'NO_EXPORT'
+  | 'NO_ADVERTISE'
 
 const HIGHEST_TYPE = 255
+/** Of all policies, as none keeps it over a call: room for one attribute value in each half. */
+const SCRATCH = new Uint8Array(2 * 65536)
 const NON_TRANSITIVE_COMMUNITY = 0x40
 
 /**
@@ -37,7 +46,6 @@ export class OutPolicy {
   readonly rules: OutRules
   readonly #attrs: AttrsTable
   readonly #writer = new AttrWriter()
-  readonly #scratch = new Uint8Array(65536)
   readonly #index = new AttrIndex()
   readonly #isVpn: boolean
   readonly #isV4: boolean
@@ -45,7 +53,7 @@ export class OutPolicy {
   readonly #sid = new Uint8Array(16)
   readonly #derived: DerivedSets
   readonly #labels: AttrsMap
-  /** The label that goes with the last `apply`; -1: the path's own. */
+  /** The label that goes with the last `apply`; -1: the path's own, 0: none. */
   label = -1
 
   constructor(rules: OutRules, attrs: AttrsTable) {
@@ -65,6 +73,7 @@ export class OutPolicy {
     if (kind === PathKind.RECEIVED && from.id === to.id) return 'it came from this neighbour'
     // RFC 4271 §9.2: what an internal neighbour told is not told to another one.
     if (kind === PathKind.RECEIVED && !from.ebgp && !to.ebgp) return 'iBGP-learned'
+    if (this.rules.hidden.includes(kind)) return 'not redistributed'
     const flags = this.#attrs.flagsOf(paths.attrsOf(path))
     if (flags & AttrsFlag.NO_ADVERTISE) return 'NO_ADVERTISE'
     return to.ebgp && flags & AttrsFlag.NO_EXPORT ? 'NO_EXPORT' : null
@@ -86,7 +95,7 @@ export class OutPolicy {
   #derive(id: AttrsId, own: boolean): AttrsId {
     const attrs = this.#attrs
     const { rules } = this
-    this.label = -1
+    this.label = this.#isVpn ? -1 : 0
     this.#index.load(attrs, id)
     this.#writer.reset()
     for (let type = 1; type <= HIGHEST_TYPE; type++) this.#write(id, type, own)
@@ -119,6 +128,10 @@ export class OutPolicy {
       case Attr.EXTENDED_COMMUNITIES:
         this.#writeExtCommunities()
         return
+      case Attr.IPV6_EXTENDED_COMMUNITIES:
+        // They hold IPv6 address specific route targets (RFC 5701 §2): the VPN's affair.
+        if (this.#isVpn) this.#copy(type)
+        return
       case Attr.PREFIX_SID:
         if (this.#isVpn) this.#writePrefixSid(own)
         return
@@ -144,7 +157,7 @@ export class OutPolicy {
     let at = this.#index.at[Attr.AS_PATH]!
     let end = this.#index.end[Attr.AS_PATH]!
     if (rules.ebgp) {
-      const out = this.#scratch
+      const out = SCRATCH
       if (rules.asOverride) {
         const half = out.length >>> 1
         end = replaceAsPath(buf, at, end, rules.remoteAs, rules.localAs, out, half)
@@ -169,9 +182,9 @@ export class OutPolicy {
     ) {
       if (this.rules.ebgp && buf[at]! & NON_TRANSITIVE_COMMUNITY) continue
       if (!this.#isVpn && isRouteTarget(buf, at)) continue
-      end = copyBytes(buf, at, this.#scratch, end, 8)
+      end = copyBytes(buf, at, SCRATCH, end, 8)
     }
-    if (end > 0) this.#writer.extCommunities(this.#scratch, 0, end)
+    if (end > 0) this.#writer.extCommunities(SCRATCH, 0, end)
   }
 
   /** Our own SIDs lie whole in the table and are transposed here; others' are passed on to the bit. */

@@ -2,7 +2,7 @@ import { ByteIntern } from '../base/byte-intern.ts'
 import { copyBytes, u16, u32 } from '../base/bytes.ts'
 import type { Id } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
-import { asPathFirst, asPathLength, writeExpandedAsPath } from '../wire/as-path.ts'
+import { AS_TRANS, asPathFirst, asPathLength, writeExpandedAsPath } from '../wire/as-path.ts'
 import { putAttrHeader } from '../wire/attr-writer.ts'
 import { Attr, AttrFlag } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
@@ -19,8 +19,10 @@ export const AttrsFlag = {
   NO_EXPORT: 4,
   NO_ADVERTISE: 8,
   PREFIX_SID: 16,
-  ROUTE_TARGET: 32,
 } as const
+
+/** The bits of attribute flags that mean something (RFC 4271 §4.3); the length bit is the writer's. */
+const KEPT_FLAGS = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE | AttrFlag.PARTIAL
 
 const NO_EXPORT = 0xffffff01
 const NO_ADVERTISE = 0xffffff02
@@ -142,7 +144,7 @@ export class AttrsTable {
       }
       const valueAt = view.attrValueAt[k]!
       const len = view.attrEnd[k]! - valueAt
-      end = putAttrHeader(out, end, view.attrFlags[k]!, type, len)
+      end = putAttrHeader(out, end, view.attrFlags[k]! & KEPT_FLAGS, type, len)
       end = copyBytes(buf, valueAt, out, end, len)
     }
     return this.#internScratch(end)
@@ -273,17 +275,18 @@ function isCarriedApart(type: number): boolean {
 function widenAsPath(view: UpdateView, index: number, out: Uint8Array, at: number): number {
   const end = writeExpandedAsPath(view, out, at + 4)
   const len = end - at - 4
-  if (len > 255) return putAttrHeader(out, at, view.attrFlags[index]!, Attr.AS_PATH, len) + len
-  putAttrHeader(out, at, view.attrFlags[index]!, Attr.AS_PATH, len)
-  out.copyWithin(at + 3, at + 4, end)
-  return at + 3 + len
+  const flags = view.attrFlags[index]! & KEPT_FLAGS
+  const valueAt = putAttrHeader(out, at, flags, Attr.AS_PATH, len)
+  if (valueAt === at + 3) out.copyWithin(valueAt, at + 4, end)
+  return valueAt + len
 }
 
 function widenAggregator(view: UpdateView, index: number, out: Uint8Array, at: number): number {
-  const end = putAttrHeader(out, at, view.attrFlags[index]!, Attr.AGGREGATOR, 8)
+  const flags = view.attrFlags[index]! & KEPT_FLAGS
+  const end = putAttrHeader(out, at, flags, Attr.AGGREGATOR, 8)
   const as4 = view.indexOf(Attr.AS4_AGGREGATOR)
   const valueAt = view.attrValueAt[index]!
-  if (as4 >= 0 && view.attrDiscard[as4] === 0 && u16(view.buf, valueAt) === 23456) {
+  if (as4 >= 0 && view.attrDiscard[as4] === 0 && u16(view.buf, valueAt) === AS_TRANS) {
     return copyBytes(view.buf, view.attrValueAt[as4]!, out, end, 8)
   }
   out[end] = 0

@@ -13,6 +13,8 @@ import { Attr } from '../wire/registry.ts'
 import type { AddressFamily, Vrf } from './vrf.ts'
 
 const HIGHEST_TYPE = 255
+/** Of all instances, as none keeps it over a call: one attribute value. */
+const SCRATCH = new Uint8Array(2 * 65536)
 
 /**
  * The best path of each prefix of a VRF -> the VPN table: RD in front, the VRF's route targets
@@ -29,7 +31,6 @@ export class VpnExport implements RibListener {
   readonly #derived: DerivedSets
   readonly #index = new AttrIndex()
   readonly #writer = new AttrWriter()
-  readonly #scratch = new Uint8Array(65536)
   readonly #key = new Int32Array(6)
 
   constructor(
@@ -126,6 +127,12 @@ export class VpnExport implements RibListener {
         this.#writer.prefixSid(sid.sid, sid.behavior, sid.locator.structure, false)
         return
       }
+      // A customer's route targets in their IPv6 form (RFC 5701 §2), and what means nothing past
+      // its own route reflectors.
+      case Attr.IPV6_EXTENDED_COMMUNITIES:
+      case Attr.ORIGINATOR_ID:
+      case Attr.CLUSTER_LIST:
+        return
       default:
         if (at[type] === 0) return
         this.#writer.raw(flags[type]!, type, this.#context.attrs.bytes, at[type]!, end[type]!)
@@ -135,7 +142,7 @@ export class VpnExport implements RibListener {
   /** A customer's own route targets would put its routes into other customers' VRFs: they go. */
   #writeExtCommunities(): void {
     const buf = this.#context.attrs.bytes
-    const out = this.#scratch
+    const out = SCRATCH
     let end = 0
     for (const target of this.#vrf.spec.exportTargets) end = copyBytes(target, 0, out, end, 8)
     const last = this.#index.end[Attr.EXTENDED_COMMUNITIES]!
