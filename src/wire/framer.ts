@@ -3,7 +3,7 @@
  * chunk is given as a span of it; only one that is split over chunks is copied, into the one
  * buffer of the framer. transport.ts pushes, session.ts is the sink.
  */
-import { copyBytes, u16 } from '../base/bytes.ts'
+import { copyBytes, i32, u16 } from '../base/bytes.ts'
 import { BgpError } from './error.ts'
 import {
   ErrorCode,
@@ -101,8 +101,8 @@ export class Framer {
 
   /** RFC 4271 §6.1: the length of the message whose 19 header octets stand at `at`. */
   #checkHeader(buf: Uint8Array, at: number): number {
-    for (let k = at; k < at + MARKER_LENGTH; k++) {
-      if (buf[k] !== 0xff) throw notSynchronized(k - at, buf[k]!)
+    if ((i32(buf, at) & i32(buf, at + 4) & i32(buf, at + 8) & i32(buf, at + 12)) !== -1) {
+      throw notSynchronized(buf, at)
     }
     const length = u16(buf, at + MARKER_LENGTH)
     if (length < HEADER_LENGTH || length > this.maxLength) {
@@ -117,7 +117,10 @@ export class Framer {
   }
 }
 
-function notSynchronized(octet: number, value: number): BgpError {
+function notSynchronized(buf: Uint8Array, at: number): BgpError {
+  let octet = 0
+  while (buf[at + octet] === 0xff) octet++
+  const value = buf[at + octet]!
   return new BgpError(
     ErrorCode.MESSAGE_HEADER,
     HeaderError.CONNECTION_NOT_SYNCHRONIZED,

@@ -106,13 +106,38 @@ export class NlriCursor {
     }
     this.prefixBits = bits
     this.at = k + ((bits + 7) >>> 3)
-    key[word] = leadingBits(buf, k, bits)
-    if (this.#wide) {
-      key[word + 1] = leadingBits(buf, k + 4, bits - 32)
-      key[word + 2] = leadingBits(buf, k + 8, bits - 64)
-      key[word + 3] = leadingBits(buf, k + 12, bits - 96)
-    }
+    if (this.#wide) readWide(buf, k, bits, key, word)
+    else
+      key[word] = k + 4 <= buf.length ? i32(buf, k) & MASKS[bits * 4]! : leadingBits(buf, k, bits)
     return true
+  }
+}
+
+/** Four masks a prefix length: which bits of each word of an address it keeps. */
+const MASKS = new Int32Array(129 * 4)
+for (let bits = 0; bits <= 128; bits++) {
+  for (let k = 0; k < 4; k++) {
+    const kept = Math.min(Math.max(bits - k * 32, 0), 32)
+    MASKS[bits * 4 + k] = kept === 0 ? 0 : -1 << (32 - kept)
+  }
+}
+
+/**
+ * An IPv6 prefix into four words. Whole words are read, of what lies behind the prefix too, and
+ * masked: prefix lengths vary too much for branches. Only at the end of the buffer octets count.
+ */
+function readWide(buf: Uint8Array, at: number, bits: number, key: Int32Array, word: number): void {
+  if (at + 16 <= buf.length) {
+    const mask = bits * 4
+    key[word] = i32(buf, at) & MASKS[mask]!
+    key[word + 1] = i32(buf, at + 4) & MASKS[mask + 1]!
+    key[word + 2] = i32(buf, at + 8) & MASKS[mask + 2]!
+    key[word + 3] = i32(buf, at + 12) & MASKS[mask + 3]!
+  } else {
+    key[word] = leadingBits(buf, at, bits)
+    key[word + 1] = leadingBits(buf, at + 4, bits - 32)
+    key[word + 2] = leadingBits(buf, at + 8, bits - 64)
+    key[word + 3] = leadingBits(buf, at + 12, bits - 96)
   }
 }
 

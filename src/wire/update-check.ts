@@ -2,7 +2,7 @@
  * HOT: the form of one path attribute and of the message as a whole, RFC 7606. Verdicts go into
  * the view as numbers; nothing throws and nothing is allocated. Called by update-parser.ts.
  */
-import { u16 } from '../base/bytes.ts'
+import { i32, u16 } from '../base/bytes.ts'
 import { AsSegment } from './as-path.ts'
 import { checkPrefixSid } from './prefix-sid.ts'
 import {
@@ -17,99 +17,91 @@ import {
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateSession, UpdateView } from './update-view.ts'
 
-const FLAGS_CHECKED = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE
+/** The flags an attribute's specification fixes (RFC 7606 §3 c). */
+export const FLAGS_CHECKED = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE
 
-/**
- * Checks flags, length and value of the attribute in `row` of the view; false when it ends the
- * session. The insides of MP_REACH_NLRI and MP_UNREACH_NLRI are the parser's.
- */
-export function checkAttribute(view: UpdateView, row: number, session: UpdateSession): boolean {
-  const type = view.attrType[row]!
-  const expected = EXPECTED_FLAGS[type]!
-  const flags = view.attrFlags[row]! & FLAGS_CHECKED
-  if (expected === 0xff) {
-    if ((flags & AttrFlag.OPTIONAL) !== 0) return true
-    const { UNRECOGNIZED_WELL_KNOWN } = UpdateReason
-    failAttribute(view, row, Outcome.SESSION_RESET, UNRECOGNIZED_WELL_KNOWN)
-    return false
-  }
-  const unwanted = unwantedReason(type, session)
-  if (unwanted !== UpdateReason.NONE) {
-    failAttribute(view, row, Outcome.ATTRIBUTE_DISCARD, unwanted)
-    return true
-  }
-  if (flags !== expected) {
-    failAttribute(view, row, BAD_FLAGS_OUTCOME[type]! as Outcome, UpdateReason.FLAGS)
-    return view.outcome !== Outcome.SESSION_RESET
-  }
-  const reason = valueReason(view, row, type, session)
-  if (reason !== UpdateReason.NONE) {
-    failAttribute(view, row, MALFORMED_OUTCOME[type]! as Outcome, reason)
-  }
-  return true
+/** Why attributes are dropped whatever they hold: they do not belong on the session. */
+const { NOT_FROM_EBGP, AS4_FROM_NEW } = UpdateReason
+
+/** What no attribute's flags are: sends it to checkFlags. */
+const NEVER = 0xff
+
+/** By session kind and type, the flags with which an attribute is wanted. */
+const WANTED_FLAGS: readonly Uint8Array[] = [0, 1, 2, 3].map((kind) => {
+  const flags = Uint8Array.from(EXPECTED_FLAGS)
+  for (let type = 0; type < 256; type++) if (unwantedReason(type, kind) !== 0) flags[type] = NEVER
+  return flags
+})
+
+/** The expected flags by type on a session: 0xff for an attribute without a row, or unwanted there. */
+export function wantedFlags(session: UpdateSession): Uint8Array {
+  return WANTED_FLAGS[kindOf(session)]!
 }
 
-/** Why an attribute is dropped whatever it holds: it does not belong on this session. */
-function unwantedReason(type: number, session: UpdateSession): number {
+function kindOf(session: UpdateSession): number {
+  return (session.ebgp ? 1 : 0) | (session.asn4 ? 2 : 0)
+}
+
+function unwantedReason(type: number, kind: number): number {
   switch (type) {
     case Attr.LOCAL_PREF: // RFC 7606 §7.5
     case Attr.ORIGINATOR_ID: // RFC 7606 §7.9
     case Attr.CLUSTER_LIST: // RFC 7606 §7.10
     case Attr.AIGP: // RFC 7311 §3.3: AIGP_SESSION is off by default towards another AS
-      return session.ebgp ? UpdateReason.NOT_FROM_EBGP : UpdateReason.NONE
+      return (kind & 1) !== 0 ? NOT_FROM_EBGP : UpdateReason.NONE
     case Attr.AS4_PATH: // RFC 6793 §4.1
     case Attr.AS4_AGGREGATOR:
-      return session.asn4 ? UpdateReason.AS4_FROM_NEW_SPEAKER : UpdateReason.NONE
+      return (kind & 2) !== 0 ? AS4_FROM_NEW : UpdateReason.NONE
     default:
       return UpdateReason.NONE
   }
 }
 
-/** What is wrong with length or value, NONE when nothing is. */
-function valueReason(view: UpdateView, row: number, type: number, session: UpdateSession): number {
-  const buf = view.buf
-  const at = view.attrValueAt[row]!
-  const end = view.attrEnd[row]!
-  const length = end - at
-  switch (type) {
-    case Attr.ORIGIN:
-      if (length !== 1) return UpdateReason.LENGTH
-      return buf[at]! > 2 ? UpdateReason.ORIGIN_VALUE : UpdateReason.NONE
-    case Attr.AS_PATH:
-      return checkAsPath(buf, at, end, session.asn4 ? 4 : 2, session.ebgp)
-    case Attr.NEXT_HOP: // any value: whether it can be used is for policy to say
-    case Attr.MULTI_EXIT_DISC:
-    case Attr.LOCAL_PREF:
-    case Attr.ORIGINATOR_ID:
-    case Attr.ONLY_TO_CUSTOMER:
-      return length === 4 ? UpdateReason.NONE : UpdateReason.LENGTH
-    case Attr.ATOMIC_AGGREGATE:
-      return length === 0 ? UpdateReason.NONE : UpdateReason.LENGTH
-    case Attr.AGGREGATOR:
-      return checkAggregator(buf, at, length, session.asn4 ? 4 : 2)
-    case Attr.AS4_AGGREGATOR:
-      return checkAggregator(buf, at, length, 4)
-    case Attr.AS4_PATH: // confederation segments in it are left out when it is merged
-      return length === 0 ? UpdateReason.LENGTH : checkAsPath(buf, at, end, 4, false)
-    case Attr.COMMUNITIES:
-    case Attr.CLUSTER_LIST:
-      return length === 0 || (length & 3) !== 0 ? UpdateReason.LENGTH : UpdateReason.NONE
-    case Attr.EXTENDED_COMMUNITIES:
-      return length === 0 || (length & 7) !== 0 ? UpdateReason.LENGTH : UpdateReason.NONE
-    case Attr.LARGE_COMMUNITY:
-      return length === 0 || length % 12 !== 0 ? UpdateReason.LENGTH : UpdateReason.NONE
-    case Attr.IPV6_EXTENDED_COMMUNITIES:
-      return length === 0 || length % 20 !== 0 ? UpdateReason.LENGTH : UpdateReason.NONE
-    case Attr.AIGP:
-      return checkAigp(buf, at, end)
-    case Attr.PREFIX_SID: {
-      const problem = checkPrefixSid(buf, at, end)
-      return problem === 0 ? UpdateReason.NONE : UpdateReason.PREFIX_SID + problem
-    }
-    default:
-      return UpdateReason.NONE
+/**
+ * The verdict on an attribute whose flags are not the wanted ones: it is not known, does not belong
+ * here, or is malformed (RFC 7606 §3 c); false when it ends the session.
+ */
+export function checkFlags(view: UpdateView, row: number, session: UpdateSession): boolean {
+  const type = view.attrType[row]!
+  const unwanted = unwantedReason(type, kindOf(session))
+  if (unwanted !== UpdateReason.NONE) {
+    failAttribute(view, row, Outcome.ATTRIBUTE_DISCARD, unwanted)
+  } else if (EXPECTED_FLAGS[type] !== NEVER) {
+    failAttribute(view, row, BAD_FLAGS_OUTCOME[type]! as Outcome, UpdateReason.FLAGS)
+  } else if ((view.attrFlags[row]! & AttrFlag.OPTIONAL) === 0) {
+    failAttribute(view, row, Outcome.SESSION_RESET, UpdateReason.UNRECOGNIZED_WELL_KNOWN)
   }
+  return view.outcome !== Outcome.SESSION_RESET
 }
+
+/** The verdict on a length or value that is not as specified. */
+export function failValue(view: UpdateView, row: number, reason: number): void {
+  failAttribute(view, row, MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome, reason)
+}
+
+/** What is wrong with a value, NONE when nothing is; its length has been checked. */
+type ValueCheck = (buf: Uint8Array, at: number, end: number, session: UpdateSession) => number
+
+/**
+ * By type: the check of the attributes whose value can be wrong though its length is right, null
+ * for the others. NEXT_HOP may be any address: whether it can be used is for policy to say.
+ */
+export const VALUE_CHECKS: readonly (ValueCheck | null)[] = (() => {
+  const checks = new Array<ValueCheck | null>(256).fill(null)
+  checks[Attr.ORIGIN] = (buf, at) => (buf[at]! > 2 ? UpdateReason.ORIGIN_VALUE : UpdateReason.NONE)
+  checks[Attr.AS_PATH] = (buf, at, end, { asn4, ebgp }) =>
+    checkAsPath(buf, at, end, asn4 ? 4 : 2, ebgp)
+  // confederation segments in it are left out when it is merged
+  checks[Attr.AS4_PATH] = (buf, at, end) => checkAsPath(buf, at, end, 4, false)
+  checks[Attr.AGGREGATOR] = (buf, at, end, { asn4 }) => checkAggregator(buf, at, end, asn4 ? 4 : 2)
+  checks[Attr.AS4_AGGREGATOR] = (buf, at, end) => checkAggregator(buf, at, end, 4)
+  checks[Attr.AIGP] = checkAigp
+  checks[Attr.PREFIX_SID] = (buf, at, end) => {
+    const problem = checkPrefixSid(buf, at, end)
+    return problem === 0 ? UpdateReason.NONE : UpdateReason.PREFIX_SID + problem
+  }
+  return checks
+})()
 
 /** RFC 7606 §7.2: segment types, segment lengths; RFC 7607 §2: AS 0; RFC 5065 §5. */
 export function checkAsPath(
@@ -119,34 +111,32 @@ export function checkAsPath(
   width: 2 | 4,
   ebgp: boolean,
 ): number {
+  const { SET, CONFED_SEQUENCE, CONFED_SET } = AsSegment
   let k = at
   while (k < end) {
     if (end - k < 2) return UpdateReason.AS_PATH_SEGMENT_HEADER
     const type = buf[k]!
+    if (type < SET || type > CONFED_SET) return UpdateReason.AS_PATH_SEGMENT_TYPE
     const count = buf[k + 1]!
-    if (type < AsSegment.SET || type > AsSegment.CONFED_SET) {
-      return UpdateReason.AS_PATH_SEGMENT_TYPE
-    }
     if (count === 0) return UpdateReason.AS_PATH_SEGMENT_EMPTY
-    const segmentEnd = k + 2 + count * width
+    const segmentEnd = k + 2 + (width === 4 ? count << 2 : count << 1)
     if (segmentEnd > end) return UpdateReason.AS_PATH_SEGMENT_LENGTH
-    if (ebgp && type >= AsSegment.CONFED_SEQUENCE) return UpdateReason.AS_PATH_CONFEDERATION
-    for (k += 2; k < segmentEnd; k += width) {
-      if (isZeroAs(buf, k, width)) return UpdateReason.AS_ZERO
+    if (ebgp && type >= CONFED_SEQUENCE) return UpdateReason.AS_PATH_CONFEDERATION
+    k += 2
+    if (width === 4) {
+      for (; k < segmentEnd; k += 4) if (i32(buf, k) === 0) return UpdateReason.AS_ZERO
+    } else {
+      for (; k < segmentEnd; k += 2) if (u16(buf, k) === 0) return UpdateReason.AS_ZERO
     }
   }
   return UpdateReason.NONE
 }
 
-function isZeroAs(buf: Uint8Array, at: number, width: 2 | 4): boolean {
-  if (u16(buf, at) !== 0) return false
-  return width === 2 || u16(buf, at + 2) === 0
-}
-
 /** AS(2 or 4) address(4): RFC 7606 §7.7, RFC 7607 §2. */
-function checkAggregator(buf: Uint8Array, at: number, length: number, width: 2 | 4): number {
-  if (length !== width + 4) return UpdateReason.LENGTH
-  return isZeroAs(buf, at, width) ? UpdateReason.AS_ZERO : UpdateReason.NONE
+function checkAggregator(buf: Uint8Array, at: number, end: number, width: 2 | 4): number {
+  if (end - at !== width + 4) return UpdateReason.LENGTH
+  const as = width === 4 ? i32(buf, at) : u16(buf, at)
+  return as === 0 ? UpdateReason.AS_ZERO : UpdateReason.NONE
 }
 
 const AIGP_TLV = 1
@@ -154,7 +144,6 @@ const AIGP_TLV_LENGTH = 11
 
 /** type(1) length(2) value…, the length counting all three: RFC 7311 §3. */
 function checkAigp(buf: Uint8Array, at: number, end: number): number {
-  if (at === end) return UpdateReason.LENGTH
   let k = at
   while (k < end) {
     if (end - k < 3) return UpdateReason.AIGP_TLV

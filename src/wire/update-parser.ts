@@ -3,9 +3,18 @@
  * Never throws, allocates nothing, malformed input included. Called by session.ts per message.
  */
 import { u16 } from '../base/bytes.ts'
+import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
 import { checkNlri } from './nlri-cursor.ts'
 import { Attr, AttrFlag, Family, familyOf, Outcome, UpdateError } from './registry.ts'
-import { checkAttribute, checkMessage, failAttribute } from './update-check.ts'
+import {
+  checkFlags,
+  checkMessage,
+  FLAGS_CHECKED,
+  failAttribute,
+  failValue,
+  VALUE_CHECKS,
+  wantedFlags,
+} from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateSession, UpdateView } from './update-view.ts'
 
@@ -29,24 +38,12 @@ export function parseUpdate(
   view.reset(buf, at, end)
   view.asn4 = session.asn4
   view.addPath = session.addPath
-  if (!findFields(view)) return view.outcome
-  if (!walkAttributes(view, session)) return view.outcome
-  if (!checkClassic(view, session)) return view.outcome
-  checkMessage(view)
-  if (view.outcome === Outcome.OK) view.endOfRib = endOfRibFamily(view, session)
-  return view.outcome
-}
-
-/**
- * withdrawn length(2) withdrawn… attributes length(2) attributes… NLRI…; false when the lengths do
- * not fit into the message (RFC 4271 §6.3, kept by RFC 7606 §3 b).
- */
-function findFields(view: UpdateView): boolean {
-  const { buf, at, end } = view
+  // withdrawn length(2) withdrawn… attributes length(2) attributes… NLRI…; when the lengths do not
+  // fit into the message nothing in it can be trusted (RFC 4271 §6.3, kept by RFC 7606 §3 b)
   if (end - at < 4) return failMessage(view, UpdateReason.TOO_SHORT)
   const withdrawnEnd = at + 2 + u16(buf, at)
-  if (withdrawnEnd + 2 > end) return failMessage(view, UpdateReason.WITHDRAWN_LENGTH)
   const attrsAt = withdrawnEnd + 2
+  if (attrsAt > end) return failMessage(view, UpdateReason.WITHDRAWN_LENGTH)
   const attrsEnd = attrsAt + u16(buf, withdrawnEnd)
   if (attrsEnd > end) return failMessage(view, UpdateReason.ATTRIBUTES_LENGTH)
   view.withdrawnAt = at + 2
@@ -54,41 +51,86 @@ function findFields(view: UpdateView): boolean {
   view.attrsAt = attrsAt
   view.attrsEnd = attrsEnd
   view.nlriAt = attrsEnd
-  return true
+  if (!walkAttributes(view, buf, attrsAt, attrsEnd, session)) return view.outcome
+  const hasClassic = end - at !== 4 + attrsEnd - attrsAt
+  if (hasClassic && !checkClassic(view, session)) return view.outcome
+  checkMessage(view)
+  if (view.outcome === Outcome.OK && view.attrCount <= 1 && !hasClassic) {
+    view.endOfRib = endOfRibFamily(view, session)
+  }
+  return view.outcome
 }
 
-function failMessage(view: UpdateView, reason: number): false {
+function failMessage(view: UpdateView, reason: number): Outcome {
   const { MALFORMED_ATTRIBUTE_LIST } = UpdateError
   view.fail(Outcome.SESSION_RESET, reason, MALFORMED_ATTRIBUTE_LIST, 0, view.at, view.at)
-  return false
+  return view.outcome
 }
 
-/** All path attributes into the columns, each checked; false when one ends the session. */
-function walkAttributes(view: UpdateView, session: UpdateSession): boolean {
-  const { buf, attrsEnd } = view
-  let at = view.attrsAt
+/**
+ * All path attributes into the columns, each checked; false when one ends the session. Columns and
+ * tables are taken into locals before the loop: fetching them again for each attribute would be a
+ * good part of the time of a message.
+ */
+function walkAttributes(
+  view: UpdateView,
+  buf: Uint8Array,
+  attrsAt: number,
+  attrsEnd: number,
+  session: UpdateSession,
+): boolean {
+  const { rowByType, attrType, attrFlags, attrAt, attrValueAt, attrEnd, attrDiscard } = view
+  const { EXTENDED_LENGTH } = AttrFlag
+  const { MP_REACH_NLRI, MP_UNREACH_NLRI } = Attr
+  const flagsChecked = FLAGS_CHECKED
+  const wanted = wantedFlags(session)
+  const minValue = MIN_VALUE
+  const checks = VALUE_CHECKS
+  let at = attrsAt
+  let row = 0
   while (at < attrsEnd) {
     const flags = buf[at]!
-    const extended = (flags & AttrFlag.EXTENDED_LENGTH) !== 0
+    const extended = (flags & EXTENDED_LENGTH) !== 0
     const valueAt = at + (extended ? 4 : 3)
     if (valueAt > attrsEnd) return failList(view, UpdateReason.ATTRIBUTE_HEADER, 0, at)
     const type = buf[at + 1]!
-    const end = valueAt + (extended ? u16(buf, at + 2) : buf[at + 2]!)
+    const length = extended ? u16(buf, at + 2) : buf[at + 2]!
+    const end = valueAt + length
     if (end > attrsEnd) return failList(view, UpdateReason.ATTRIBUTE_LENGTH, type, at)
-    const row = view.addAttr(flags, type, at, valueAt, end)
-    if (row < 0) {
+    if (rowByType[type] !== 0) {
       if (!failDuplicate(view, type, at, end)) return false
+      at = end
+      continue
+    }
+    attrType[row] = type
+    attrFlags[row] = flags
+    attrAt[row] = at
+    attrValueAt[row] = valueAt
+    attrEnd[row] = end
+    attrDiscard[row] = 0
+    rowByType[type] = ++row
+    view.attrCount = row
+    if ((flags & flagsChecked) !== wanted[type]) {
+      if (!checkFlags(view, row - 1, session)) return false
+    } else if (type === MP_REACH_NLRI) {
+      if (!parseMpReach(view, row - 1, valueAt, end, session)) return false
+    } else if (type === MP_UNREACH_NLRI) {
+      if (!parseMpUnreach(view, row - 1, valueAt, end, session)) return false
+    } else if (length !== minValue[type] && isBadLength(type, length)) {
+      failValue(view, row - 1, UpdateReason.LENGTH)
     } else {
-      if (!checkAttribute(view, row, session)) return false
-      if (type === Attr.MP_REACH_NLRI) {
-        if (!parseMpReach(view, row, valueAt, end, session)) return false
-      } else if (type === Attr.MP_UNREACH_NLRI) {
-        if (!parseMpUnreach(view, row, valueAt, end, session)) return false
-      }
+      const check = checks[type]!
+      const reason = check === null ? 0 : check(buf, valueAt, end, session)
+      if (reason !== 0) failValue(view, row - 1, reason)
     }
     at = end
   }
   return true
+}
+
+function isBadLength(type: number, length: number): boolean {
+  if (length < MIN_VALUE[type]! || length > MAX_VALUE[type]!) return true
+  return length % ITEM_SIZE[type]! !== 0
 }
 
 /**
@@ -111,6 +153,7 @@ function failDuplicate(view: UpdateView, type: number, at: number, end: number):
   const holdsNlri = type === Attr.MP_REACH_NLRI || type === Attr.MP_UNREACH_NLRI
   const outcome = holdsNlri ? Outcome.SESSION_RESET : Outcome.ATTRIBUTE_DISCARD
   const { MALFORMED_ATTRIBUTE_LIST } = UpdateError
+  view.duplicates++
   view.fail(outcome, UpdateReason.DUPLICATE, MALFORMED_ATTRIBUTE_LIST, type, at, end)
   return !holdsNlri
 }
@@ -203,7 +246,6 @@ function isNextHopLength(family: Family, length: number): boolean {
 /** Withdrawn Routes and NLRI fields; false when one of them is no list of prefixes (RFC 7606 §3 i, §5.3). */
 function checkClassic(view: UpdateView, session: UpdateSession): boolean {
   const { withdrawnAt, withdrawnEnd, nlriAt, nlriEnd } = view
-  if (withdrawnAt === withdrawnEnd && nlriAt === nlriEnd) return true
   const addPath = (session.addPath & (1 << Family.IPV4_UNICAST)) !== 0
   if (!checkNlri(view.buf, withdrawnAt, withdrawnEnd, Family.IPV4_UNICAST, addPath)) {
     return failClassic(view, withdrawnAt, withdrawnEnd)
@@ -225,12 +267,8 @@ function failClassic(view: UpdateView, at: number, end: number): false {
   return false
 }
 
-/** RFC 4724 §2: an empty UPDATE, or nothing but an MP_UNREACH_NLRI without routes. */
+/** RFC 4724 §2, of a message without classic prefixes: empty, or an MP_UNREACH_NLRI without routes. */
 function endOfRibFamily(view: UpdateView, session: UpdateSession): Family | 0 {
-  if (view.end - view.at === 4) return negotiated(session, Family.IPV4_UNICAST)
-  if (view.attrCount !== 1 || view.unreachFamily === 0) return 0
-  if (view.unreachAt < view.unreachEnd) return 0
-  return view.attrsEnd === view.end && view.withdrawnAt === view.withdrawnEnd
-    ? view.unreachFamily
-    : 0
+  if (view.attrCount === 0) return negotiated(session, Family.IPV4_UNICAST)
+  return view.unreachAt === view.unreachEnd ? view.unreachFamily : 0
 }

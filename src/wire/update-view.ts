@@ -88,8 +88,8 @@ export class UpdateView {
   /** The family whose End-of-RIB the message is (RFC 4724 §2), else 0. */
   endOfRib: Family | 0 = 0
 
-  /** By type: row + 1 in the columns, 0 for a type the message does not have. */
-  readonly #row = new Uint16Array(256)
+  /** By type: row + 1 in the columns, 0 for a type the message does not have; see indexOf. */
+  readonly rowByType = new Uint16Array(256)
 
   /** Makes the view one of `buf` from `at` to `end` with nothing found yet. */
   reset(buf: Uint8Array, at: number, end: number): void {
@@ -106,7 +106,7 @@ export class UpdateView {
     this.unreachFamily = 0
     this.unreachAfi = this.unreachSafi = 0
     this.unreachAt = this.unreachEnd = 0
-    for (let row = 0; row < this.attrCount; row++) this.#row[this.attrType[row]!] = 0
+    for (let row = 0; row < this.attrCount; row++) this.rowByType[this.attrType[row]!] = 0
     this.attrCount = 0
     this.duplicates = 0
     this.outcome = Outcome.OK
@@ -117,24 +117,7 @@ export class UpdateView {
 
   /** Row of the attribute of a type in the columns, -1 when the message has none. */
   indexOf(type: number): number {
-    return this.#row[type]! - 1
-  }
-
-  /** Appends an attribute to the columns and returns its row; -1: its type is there already. */
-  addAttr(flags: number, type: number, at: number, valueAt: number, end: number): number {
-    if (this.#row[type] !== 0) {
-      this.duplicates++
-      return -1
-    }
-    const row = this.attrCount++
-    this.#row[type] = row + 1
-    this.attrType[row] = type
-    this.attrFlags[row] = flags
-    this.attrAt[row] = at
-    this.attrValueAt[row] = valueAt
-    this.attrEnd[row] = end
-    this.attrDiscard[row] = 0
-    return row
+    return this.rowByType[type]! - 1
   }
 
   /**
