@@ -139,7 +139,6 @@ function buildNeighbor(entry: NeighborFile | VrfNeighborFile, vrf: string | null
     password: entry.password ?? null,
     description: entry.description ?? null,
     shutdown: entry.shutdown,
-    nextHopSelf: entry['next-hop-self'],
     allowasIn: entry['allowas-in'],
     asOverride: entry['as-override'],
     maxPrefix: entry['max-prefix'] ?? null,

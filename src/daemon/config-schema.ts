@@ -104,7 +104,6 @@ export interface NeighborConfig {
   password: string | null
   description: string | null
   shutdown: boolean
-  nextHopSelf: boolean
   /** How often our own AS may stand in a received AS_PATH. */
   allowasIn: number
   asOverride: boolean
@@ -202,7 +201,6 @@ const neighborShape = {
   password: password.optional(),
   description: text(1, 200).optional(),
   shutdown: boolean.default(false),
-  'next-hop-self': boolean.default(false),
   'allowas-in': wholeNumber(0, 10).default(0),
   'as-override': boolean.default(false),
   'max-prefix': wholeNumber(1, 4294967295).optional(),

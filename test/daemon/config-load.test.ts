@@ -428,7 +428,6 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
       ebgpMultihop: null,
       password: null,
       shutdown: false,
-      nextHopSelf: false,
       allowasIn: 0,
       asOverride: false,
       maxPrefix: null,
