@@ -58,8 +58,8 @@ function describeSid({ sid, state, why }: VrfSid): string {
 }
 
 function describeInterface({ name, up, enslaved, why }: VrfInterface): string {
-  const states = `${up ? 'up' : 'down'}, ${enslaved ? 'in the VRF' : 'not in the VRF'}`
-  return `${name} ${states}${why === null ? '' : `: ${why}`}`
+  if (why !== null) return `${name}: ${why}`
+  return `${name}: ${up ? 'up' : 'down'}, ${enslaved ? 'in the VRF' : 'not in the VRF'}`
 }
 
 /** What an operator has to act on, in the order of what depends on what. */

@@ -303,7 +303,7 @@ VRF   Table  Device    RD         IPv4  IPv6  Neighbors  SIDs
 red      10  vrf-red   65000:110     3     1          1  fcbb:bb00:1:e000::
 blue     20  vrf-blue  65000:120     1     0          0  fcbb:bb00:1:e001::
   problem:  net.vrf.strict_mode could not be set: EROFS
-  problem:  interface blue down, not in the VRF: no such interface
+  problem:  interface blue: no such interface
   problem:  End.DT46 fcbb:bb00:1:e001:: failed: EPERM: net.vrf.strict_mode is 0
 `),
   )
@@ -317,7 +317,7 @@ VRF red
   Import targets  65000:10
   Export targets  65000:10 65000:99
   End.DT46        fcbb:bb00:1:e000:: installed
-  Interface       red up, in the VRF
+  Interface       red: up, in the VRF
   Routes          3 IPv4, 1 IPv6
   Neighbors       1
 `),
