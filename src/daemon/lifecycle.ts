@@ -15,6 +15,9 @@ const USAGE = `usage: srv6d [-c FILE] [--check]
       --version       print the version and exit
 `
 
+/** EX_SOFTWARE of sysexits.h. */
+const CRASHED = 70
+
 const OPTIONS = {
   config: { type: 'string', short: 'c', default: '/etc/srv6d/srv6d.yaml' },
   check: { type: 'boolean', default: false },
@@ -55,6 +58,11 @@ function print(text: string): number {
 
 async function run(config: Config): Promise<number> {
   const log = createLogger(config.log)
+  // A bug of ours: say it as a log line, leave the kernel forwarding, let systemd start us again.
+  process.on('uncaughtException', (err) => {
+    log.error({ err }, 'crashed')
+    process.exit(CRASHED)
+  })
   const clock = new SystemClock()
   const kernel = new LinuxKernel(log.child({ in: 'kernel' }))
   const speaker = new Speaker(config, kernel, log, clock)
