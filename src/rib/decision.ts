@@ -121,10 +121,12 @@ export class Decision {
     return this.peers.get(this.paths.peerOf(path)).ebgp
   }
 
-  /** The first or second word of the RD that an imported path had; of others their key. */
+  /** The first or second word of the RD that an imported path had; of others 0 and their key. */
   rdWordOf(path: PathId, word: 0 | 1): number {
     const key = this.paths.keyOf(path)
-    if (this.sources === null || this.paths.kindOf(path) !== PathKind.IMPORTED) return key >>> 0
+    if (this.sources === null || this.paths.kindOf(path) !== PathKind.IMPORTED) {
+      return word === 0 ? 0 : key >>> 0
+    }
     return this.sources.words[this.sources.wordsAt(key as PrefixId) + word]! >>> 0
   }
 
