@@ -40,7 +40,7 @@ export function formatRouteTable(
   const rows = lines.map(({ route, path }) => [
     `${marks(path).padEnd(3)} ${(scope.vpn ? route.rd : route.vrf) ?? '-'}`,
     route.prefix,
-    path.sid ?? path.nextHop ?? '-',
+    via(route, path),
     from(path),
     path.asPath || '-',
     state(route, path),
@@ -51,6 +51,12 @@ export function formatRouteTable(
   const sum = `${count(routes.length, 'prefix').replace(/xs$/, 'xes')}, ${count(rows.length, 'path')}`
   const cut = truncated ? ['There are more: ask for a prefix or a VRF, or raise --limit.'] : []
   return [paint(style, 'faint', LEGEND), '', ...table, '', sum, ...cut]
+}
+
+/** A connected network leads to its interface: the kernel's word for it. */
+function via(route: Route, path: RoutePath): string {
+  const device = path.source === 'connected' ? route.fibDetail : null
+  return path.sid ?? path.nextHop ?? device ?? '-'
 }
 
 /** Each route with all of its paths, all that is known of them and why they were not chosen. */

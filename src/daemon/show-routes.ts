@@ -203,7 +203,7 @@ function pathOf(speaker: Speaker, { rib, vrf }: Table, path: PathId, best: boole
     source: SOURCES[kind],
     neighbor: peer === peers.local ? null : peer.name,
     rd: kind === PathKind.IMPORTED ? sourceRd(speaker, rib, path) : null,
-    nextHop: nextHopText(speaker, set),
+    nextHop: nextHopText(speaker, rib, path),
     ...serviceOf(speaker, rib, path, vrf !== null),
     asPath: attrs.find(set, Attr.AS_PATH)
       ? formatAsPath(attrs.bytes, attrs.valueAt, attrs.valueEnd)
@@ -227,11 +227,15 @@ const SOURCES: Record<PathKind, RoutePath['source']> = {
   [PathKind.IMPORTED]: 'vpn',
 }
 
-function nextHopText(speaker: Speaker, set: AttrsId): string | null {
-  const { attrs } = speaker.context
+/** As announced; for a static route its gateway. */
+function nextHopText(speaker: Speaker, rib: LocRib, path: PathId): string | null {
+  const { attrs, nextHops } = speaker.context
+  const set = rib.paths.attrsOf(path)
   const len = attrs.nextHopLen(set)
-  if (len === 0) return null
-  return formatAddress(attrs.bytes, attrs.nextHopAt(set), len === 4 ? 4 : 16)
+  if (len > 0) return formatAddress(attrs.bytes, attrs.nextHopAt(set), len === 4 ? 4 : 16)
+  const id = rib.paths.nextHopOf(path)
+  const isGateway = id !== NONE && nextHops.kindOf(id) === NextHopKind.GATEWAY
+  return isGateway ? addressText(nextHops.addressOf(id)) : null
 }
 
 /** The RD that an imported path had in the VPN table. */
