@@ -61,10 +61,11 @@ function optionsOf(c: Combination, side: Side, sid: SidMode): PeOptions {
   return { side, as: as(side), peerAs: as(side === 1 ? 2 : 1), sid, usid: c.usid }
 }
 
-async function checkRoutes(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<void> {
-  await checks.check('the session comes up', () =>
+async function checkRoutes(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<boolean> {
+  const session = await checks.check('the session comes up', () =>
     waitUntil('session', CONVERGE, async () => (await pe1.session()) ?? (await pe2.session())),
   )
+  if (!session) return false // nothing to wait for
   for (const family of FAMILIES) {
     const near = site(1, family)
     const prefixes = [near.prefix, near.behindPrefix]
@@ -87,6 +88,7 @@ async function checkRoutes(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<void> {
   await checks.check("pe1's kernel has pe2's prefixes by SRv6, both customers", () =>
     awaitRemoteRoutes(1, CONVERGE),
   )
+  return true
 }
 
 /** The SIDs srv6d says it has are the kernel's, with the behaviours that were asked for. */
@@ -192,8 +194,7 @@ async function runCombination(
     const up = await checks.check('both PEs start', async () => {
       await Promise.all([pe1.start(), pe2.start()])
     })
-    if (up) {
-      await checkRoutes(checks, pe1, pe2)
+    if (up && (await checkRoutes(checks, pe1, pe2))) {
       await checkSids(checks, pe1, c)
       await checkReachability(checks)
       await checkIsolation(checks, watchers)

@@ -15,7 +15,7 @@ import { inRoot, pathIn } from './roots.ts'
 import { LabProcess, must, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace, ipBatch } from './topology.ts'
-import { waitUntil } from './wait-until.ts'
+import { InVain, waitUntil } from './wait-until.ts'
 
 export interface FrrOptions extends PeOptions {
   /** The root that holds FRR, made by lab/root ('/': the host's own). */
@@ -155,7 +155,7 @@ export class FrrPe implements Pe {
       `${name} listens`,
       60,
       async () => {
-        if (process.status !== null) return `it ended: ${tail(process.output(), 5)}`
+        if (process.status !== null) throw new InVain(`it ended: ${tail(process.output(), 5)}`)
         return existsSync(socket) ? undefined : `no ${socket}`
       },
       0.1,

@@ -4,7 +4,7 @@ import { inRoot } from './roots.ts'
 import { LabProcess, must } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { waitUntil } from './wait-until.ts'
+import { InVain, waitUntil } from './wait-until.ts'
 
 export interface GobgpOptions {
   /** The root that holds gobgpd, made by lab/root ('/': the host's own). */
@@ -58,7 +58,7 @@ export class Gobgp {
     )
     this.#process = new LabProcess(`gobgpd ${ns}`, argv, `${LOGS}/${ns}-gobgpd.log`)
     await waitUntil('gobgpd answers', 60, async () => {
-      if (this.#process?.status != null) return `it ended: ${this.#process.output().slice(-300)}`
+      if (this.#process?.status != null) throw new InVain(this.#process.output().slice(-300))
       await this.gobgp('global')
       return undefined
     })

@@ -38,5 +38,6 @@ export interface Pe {
 export const rdOf = (side: Side, table: number): string => `65000:${side}${table}`
 
 export function tail(text: string, lines = 40): string {
-  return text.trimEnd().split('\n').slice(-lines).join('\n')
+  const last = text.trimEnd().split('\n').slice(-lines)
+  return last.map((l) => (l.length > 600 ? `${l.slice(0, 600)}…` : l)).join('\n')
 }

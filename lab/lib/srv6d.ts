@@ -1,5 +1,5 @@
 /** srv6d as a PE: its configuration, the process, and its API over the Unix socket. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { NeighborsReply, RoutesReply, SidsReply } from '../../src/daemon/api-schema.ts'
@@ -19,7 +19,7 @@ import { type Pe, type PeOptions, rdOf, tail, type VpnPrefix } from './pe.ts'
 import { LabProcess, type RunResult, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { waitUntil } from './wait-until.ts'
+import { InVain, waitUntil } from './wait-until.ts'
 
 export interface Srv6dOptions extends PeOptions {
   encapsulation?: 'encap' | 'encap.red'
@@ -111,8 +111,6 @@ export class Srv6dPe implements Pe {
   async start(): Promise<void> {
     this.launch()
     await waitUntil(`${this.#ns}: srv6d answers on ${this.socket}`, 120, async () => {
-      if (this.#process?.status != null) return `it ended with ${this.#process.status}`
-      if (!existsSync(this.socket)) return 'no socket yet'
       await this.api('/v1/status')
       return undefined
     })
@@ -132,7 +130,7 @@ export class Srv6dPe implements Pe {
   }
 
   get exitStatus(): number | string | null {
-    return this.#process?.status ?? null
+    return this.#process ? this.#process.status : null
   }
 
   async stop(): Promise<void> {
@@ -147,6 +145,10 @@ export class Srv6dPe implements Pe {
   }
 
   api<T>(path: string): Promise<T> {
+    if (this.exitStatus !== null) {
+      const status = this.exitStatus
+      throw new InVain(`srv6d on ${this.#ns} ended with ${status}: ${tail(this.log(), 12)}`)
+    }
     return new Promise((resolve, reject) => {
       const r = request({ socketPath: this.socket, path, timeout: 10_000 }, (answer) => {
         let body = ''

@@ -3,6 +3,9 @@
 export const sleep = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 
+/** What a probe throws when waiting on is in vain. */
+export class InVain extends Error {}
+
 /**
  * Polls until `probe` gives undefined ("it is so"); any string is what was seen instead, and the
  * last one is in the error. A probe that throws was not satisfied either.
@@ -20,6 +23,7 @@ export async function waitUntil(
       seen = await probe()
     } catch (e) {
       seen = (e as Error).message
+      if (e instanceof InVain) throw new Error(`${what}: ${seen}`)
     }
     if (seen === undefined) return
     if (performance.now() > end) {
