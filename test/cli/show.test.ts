@@ -64,7 +64,7 @@ t.test('show routes: a line a path', async (t) => {
 *   red   10.1.0.0/24       fcbb:bb00:2:e000::  2001:db8:ffff::2  65102 65101  longer AS path
 *>  red   10.2.0.0/24       fcbb:bb00:2:e000::  2001:db8:ffff::2  65102        installed
     red   10.2.0.0/24       2001:db8:ffff::3    2001:db8:ffff::3  65102        no SRv6 SID
-*>  red   172.16.1.0/24     -                   connected         -            the kernel has its own
+*>  red   172.16.1.0/24     dev red             connected         -            installed
 *>s red   2001:db8:a2::/64  fcbb:bb00:2:e000::  2001:db8:ffff::2  65102        failed ENOBUFS
 *>  blue  10.2.0.0/24       172.16.1.2          static            -            pending
 
@@ -112,7 +112,7 @@ t.test('show routes on a terminal: what does not fit is cut, the SID last', asyn
 *   red   10.1.0.0/24       fcbb:bb00:2:e00…  2001:db8…  65102 …  longer AS path
 *>  red   10.2.0.0/24       fcbb:bb00:2:e00…  2001:db8…  65102    installed
     red   10.2.0.0/24       2001:db8:ffff::3  2001:db8…  65102    no SRv6 SID
-*>  red   172.16.1.0/24     -                 connected  -        the kernel ha…
+*>  red   172.16.1.0/24     dev red           connected  -        installed
 *>s red   2001:db8:a2::/64  fcbb:bb00:2:e00…  2001:db8…  65102    failed ENOBUFS
 *>  blue  10.2.0.0/24       172.16.1.2        static     -        pending
 

@@ -87,8 +87,8 @@ export const ROUTES: Route[] = [
   {
     ...ROUTE,
     prefix: '172.16.1.0/24',
-    installed: 'none',
-    fibDetail: 'the kernel has its own',
+    installed: 'installed',
+    fibDetail: 'dev red',
     paths: [{ ...PATH, source: 'connected', localPref: null }],
   },
   {
