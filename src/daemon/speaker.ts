@@ -16,7 +16,7 @@ import type { PathId } from '../rib/path-table.ts'
 import { RibPeers } from '../rib/rib-peer.ts'
 import { ListenSet } from '../session/listener.ts'
 import { type DownReason, type Negotiated, Peer, type PeerHandler } from '../session/peer.ts'
-import { connectTcp } from '../session/transport.ts'
+import { type Connect, connectTcp } from '../session/transport.ts'
 import { VpnExport } from '../vpn/export.ts'
 import { VpnImport } from '../vpn/import.ts'
 import { RouteTargetIndex } from '../vpn/route-target-index.ts'
@@ -27,6 +27,7 @@ import type { UpdateView } from '../wire/update-view.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
 import { KernelFollower } from './kernel-follower.ts'
 import { locatorOf, prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
+import { listenAll } from './listen-all.ts'
 import { Neighbor } from './neighbor.ts'
 import { nextHopFor } from './next-hop-self.ts'
 import { peerConfigOf } from './peer-config.ts'
@@ -60,6 +61,7 @@ export class Speaker implements PeerHandler {
   resolver!: NextHopResolver
   /** From a start with routes of a former run in the kernel until they are swept. */
   deferral: RestartDeferral | null = null
+  readonly #connect: Connect
   readonly #byPeer = new Map<Peer, Neighbor>()
   readonly #targets: RouteTargetIndex
   readonly #devices = new Map<number, number>()
@@ -69,11 +71,18 @@ export class Speaker implements PeerHandler {
   #stopped = false
   readonly follower: KernelFollower
 
-  constructor(config: Config, kernel: Kernel, log: Logger, clock: Clock) {
+  constructor(
+    config: Config,
+    kernel: Kernel,
+    log: Logger,
+    clock: Clock,
+    connect: Connect = connectTcp,
+  ) {
     this.config = config
     this.kernel = kernel
     this.log = log
     this.clock = clock
+    this.#connect = connect
     const attrs = new AttrsTable()
     this.context = {
       attrs,
@@ -126,7 +135,7 @@ export class Speaker implements PeerHandler {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
     }
     if (this.#adopted) this.#deferUntilCaughtUp()
-    await this.#listen()
+    await listenAll(this)
     for (const { peer } of this.neighbors) peer.start()
   }
 
@@ -247,32 +256,12 @@ export class Speaker implements PeerHandler {
       clock: this.clock,
       log,
       handler: this,
-      connect: connectTcp,
+      connect: this.#connect,
     })
     neighbor.bind(peer)
     this.neighbors.push(neighbor)
     this.#byPeer.set(peer, neighbor)
     this.listeners.addPeer(peer)
-  }
-
-  async #listen(): Promise<void> {
-    const inVrfs = this.vrfs.filter((vrf) => vrf.config.neighbors.length > 0 && vrf.ifindex !== 0)
-    for (const { address, port } of this.config.listen) {
-      await this.#listenAt({ address: address.text, port })
-      for (const { config } of inVrfs) {
-        await this.#listenAt({ address: address.text, port, bindDevice: config.device })
-      }
-    }
-  }
-
-  async #listenAt(at: { address: string; port: number; bindDevice?: string }): Promise<void> {
-    try {
-      await this.listeners.listen(at)
-      this.log.info(at, 'listening')
-    } catch (error) {
-      this.problems.push((error as Error).message)
-      this.log.error({ ...at, err: error }, 'not listening')
-    }
   }
 
   /** RFC 4724 §4.1: the kernel still forwards for a former run of ours. */
