@@ -367,6 +367,8 @@ async function checkEnd(life: Life): Promise<void> {
       (await life.kernel.links()).some((l) => l.name === 'vrf-red'),
       false,
     )
+    const text = await ip('addr show dev red')
+    for (const a of ['10.1.0.254/24', '2001:db8:1::fe/64']) expect([a, text.includes(a)], [a, true])
   })
 }
 

@@ -65,9 +65,14 @@ export class VrfDevices {
         `it belongs to ${master?.name ?? `link ${link.master}`} already`,
       )
     }
+    await this.#move(link, vrfIfindex)
+  }
+
+  /** The kernel cycles an interface that changes its master, and drops its IPv6 addresses with it. */
+  async #move(link: Link, master: number): Promise<void> {
     const before = await this.#ipv6Addresses(link.ifindex)
-    await this.#control.setMaster(link.ifindex, ifname, vrfIfindex)
-    await this.#restore(ifname, link.ifindex, before)
+    await this.#control.setMaster(link.ifindex, link.name, master)
+    await this.#restore(link.name, link.ifindex, before)
   }
 
   async #ipv6Addresses(ifindex: number): Promise<KernelAddress[]> {
@@ -87,7 +92,7 @@ export class VrfDevices {
       const text = `${formatAddress(address.address, 0, 16)}/${address.bits}`
       if (kept.some((other) => Buffer.compare(other.address, address.address) === 0)) continue
       await this.#control.addAddress(address)
-      this.#log.info({ interface: ifname, address: text }, 'IPv6 address kept across enslaving')
+      this.#log.info({ interface: ifname, address: text }, 'IPv6 address kept across the change of VRF')
     }
   }
 
@@ -96,9 +101,13 @@ export class VrfDevices {
     if (!link.up) await this.#control.setUp(link.ifindex, name)
   }
 
+  /** Removes the device; its interfaces come out first, with their addresses. */
   async remove(name: string): Promise<void> {
-    const link = (await this.#control.links()).find((other) => other.name === name)
-    if (link) await this.#control.remove(link.ifindex, name)
+    const links = await this.#control.links()
+    const link = links.find((other) => other.name === name)
+    if (!link) return
+    for (const slave of links) if (slave.master === link.ifindex) await this.#move(slave, 0)
+    await this.#control.remove(link.ifindex, name)
   }
 }
 
