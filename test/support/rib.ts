@@ -183,7 +183,7 @@ export class ToldNeighbor {
   constructor(options: { asn4?: boolean; ebgp?: boolean; maxLength?: number } = {}) {
     const { asn4 = true, ebgp = true, maxLength = 4096 } = options
     this.#session = sessionOf({ asn4, ebgp })
-    this.packer = new UpdatePacker((buf, at, end) => this.#take(buf.slice(at, end)))
+    this.packer = new UpdatePacker((buf, at, end) => this.hear(buf.slice(at + 19, end)))
     this.packer.configure({ maxLength, asn4, addPath: 0 })
   }
 
@@ -193,9 +193,10 @@ export class ToldNeighbor {
     return route?.attributes.find((one) => one.name === name)?.value
   }
 
-  #take(message: Uint8Array): void {
+  /** The body of one UPDATE. */
+  hear(body: Uint8Array): void {
     this.messages++
-    const said = decodeUpdate(message, 19, message.length, this.#session)
+    const said = decodeUpdate(body, 0, body.length, this.#session)
     if (said.outcome !== 'ok') this.complaints.push(`${said.outcome}: ${said.reason}`)
     if (said.endOfRib !== null) this.endOfRibs.push(said.endOfRib)
     const reach = said.attributes.find((one) => one.name === 'MP_REACH_NLRI')
