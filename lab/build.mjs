@@ -7,12 +7,19 @@ import { build } from 'esbuild'
 const here = (path) => new URL(path, import.meta.url).pathname
 
 await build({
-  entryPoints: ['demo.ts', 'demo-network.ts', 'pe-pair.ts', 'frr-interop.ts'].map(here),
+  entryPoints: [
+    'demo.ts',
+    'demo-network.ts',
+    'pe-pair.ts',
+    'frr-interop.ts',
+    'kernel-check.ts',
+  ].map(here),
   outdir: here('../dist/lab'),
   outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  external: ['koffi', 'netlink'],
   logLevel: 'warning',
 })
