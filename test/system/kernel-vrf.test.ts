@@ -8,5 +8,5 @@ import { runScenario } from '../support/scenario.ts'
 t.setTimeout(600_000)
 
 t.test('kernel with VRF devices', (t) =>
-  runScenario(t, { program: 'kernel-check', suite: 'bookworm', seconds: 400 }),
+  runScenario(t, { program: 'kernel-check', seconds: 400 }),
 )
