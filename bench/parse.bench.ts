@@ -72,7 +72,8 @@ interface Subject {
   work: (chunk: Uint8Array) => void
 }
 
-let sink = 0
+/** Where sums go, so that the loop that makes them is not left out. */
+const kept = { sum: 0 }
 
 function subjects(): Subject[] {
   const parser = new Framer(new Reader(false))
@@ -80,7 +81,7 @@ function subjects(): Subject[] {
   const addUp = (chunk: Uint8Array) => {
     let sum = 0
     for (let k = 0; k < chunk.length; k++) sum = (sum + chunk[k]!) | 0
-    sink ^= sum
+    kept.sum ^= sum
   }
   return [
     { name: 'octets added up', work: addUp },

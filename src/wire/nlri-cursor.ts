@@ -131,8 +131,9 @@ function readWide(buf: Uint8Array, at: number, bits: number, key: Int32Array, wo
     const mask = bits * 4
     key[word] = i32(buf, at) & MASKS[mask]!
     key[word + 1] = i32(buf, at + 4) & MASKS[mask + 1]!
-    key[word + 2] = i32(buf, at + 8) & MASKS[mask + 2]!
-    key[word + 3] = i32(buf, at + 12) & MASKS[mask + 3]!
+    const isLong = bits > 64
+    key[word + 2] = isLong ? i32(buf, at + 8) & MASKS[mask + 2]! : 0
+    key[word + 3] = isLong ? i32(buf, at + 12) & MASKS[mask + 3]! : 0
   } else {
     key[word] = leadingBits(buf, at, bits)
     key[word + 1] = leadingBits(buf, at + 4, bits - 32)
