@@ -30,7 +30,6 @@ import {
 import { waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
-const CONVERGE = 120
 
 interface Combination {
   name: string
@@ -63,7 +62,11 @@ function optionsOf(c: Combination, side: Side, sid: SidMode): PeOptions {
 
 async function checkRoutes(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<boolean> {
   const session = await checks.check('the session comes up', () =>
-    waitUntil('session', CONVERGE, async () => (await pe1.session()) ?? (await pe2.session())),
+    waitUntil(
+      'session',
+      checks.patience,
+      async () => (await pe1.session()) ?? (await pe2.session()),
+    ),
   )
   if (!session) return false // nothing to wait for
   for (const family of FAMILIES) {
@@ -73,20 +76,20 @@ async function checkRoutes(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<boolean
       const wanted = CUSTOMERS.flatMap((c) =>
         prefixes.map((prefix) => ({ rd: rdOf(1, TABLE[c]), prefix })),
       )
-      await waitUntil(`VPNv${family}`, CONVERGE, () => pe2.vpnRoutes(family, wanted))
+      await waitUntil(`VPNv${family}`, checks.patience, () => pe2.vpnRoutes(family, wanted))
     })
     await checks.check(`FRR: zebra has installed pe1's IPv${family} routes`, async () => {
       for (const c of CUSTOMERS) {
         const vrf = `vrf-${c}`
-        await waitUntil(vrf, CONVERGE, () => pe2.zebraRoutes(family, vrf, prefixes))
+        await waitUntil(vrf, checks.patience, () => pe2.zebraRoutes(family, vrf, prefixes))
       }
     })
   }
   await checks.check("pe2's kernel has pe1's prefixes by SRv6, both customers", () =>
-    awaitRemoteRoutes(2, CONVERGE),
+    awaitRemoteRoutes(2, checks.patience),
   )
   await checks.check("pe1's kernel has pe2's prefixes by SRv6, both customers", () =>
-    awaitRemoteRoutes(1, CONVERGE),
+    awaitRemoteRoutes(1, checks.patience),
   )
   return true
 }
@@ -126,7 +129,7 @@ async function checkWithdraws(checks: Checks): Promise<void> {
     for (const side of [1, 2] as const) {
       for (const family of FAMILIES) {
         const prefix = site(side === 1 ? 2 : 1, family).spare
-        await waitUntil(`${prefix} at pe${side}`, CONVERGE, async () => {
+        await waitUntil(`${prefix} at pe${side}`, checks.patience, async () => {
           const routes = await routesOf(`pe${side}`, TABLE.red, family)
           return routes.some((r) => r.dst === prefix && r.segs)
             ? undefined
@@ -138,15 +141,15 @@ async function checkWithdraws(checks: Checks): Promise<void> {
   const sparePrefix = (side: Side) => (family: 4 | 6) => site(side, family).spare
   const away = (side: Side) => () => spare('del', side)
   const text = (a: string, b: string) => `a network taken away at ${a} is gone from ${b}'s kernel`
-  await checkWithdraw(checks, text('pe1', 'pe2'), 2, sparePrefix(1), away(1), CONVERGE)
-  await checkWithdraw(checks, text('pe2', 'pe1'), 1, sparePrefix(2), away(2), CONVERGE)
+  await checkWithdraw(checks, text('pe1', 'pe2'), 2, sparePrefix(1), away(1), checks.patience)
+  await checkWithdraw(checks, text('pe2', 'pe1'), 1, sparePrefix(2), away(2), checks.patience)
   await checkWithdraw(
     checks,
     "a route deleted behind FRR is gone from pe1's kernel",
     1,
     (family) => site(2, family).behindPrefix,
     () => behindPe2('del'),
-    CONVERGE,
+    checks.patience,
   )
   await behindPe2('add')
 }
@@ -163,16 +166,16 @@ async function behindPe2(action: 'add' | 'del'): Promise<void> {
 async function checkSessionEnds(checks: Checks, pe1: Pe, pe2: FrrPe): Promise<void> {
   await checks.check("FRR's bgpd killed: its routes leave pe1's kernel", async () => {
     await pe2.kill()
-    await awaitNoRemoteRoutes(1, CONVERGE)
+    await awaitNoRemoteRoutes(1, checks.patience)
   })
   await checks.check('bgpd started again: the routes are back in both kernels', async () => {
     await pe2.revive()
-    await awaitRemoteRoutes(1, CONVERGE)
-    await awaitRemoteRoutes(2, CONVERGE)
+    await awaitRemoteRoutes(1, checks.patience)
+    await awaitRemoteRoutes(2, checks.patience)
   })
   await checks.check(`${pe1.program} stopped: its routes leave pe2's kernel`, async () => {
     await pe1.stop()
-    await awaitNoRemoteRoutes(2, CONVERGE)
+    await awaitNoRemoteRoutes(2, checks.patience)
   })
 }
 

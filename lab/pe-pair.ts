@@ -17,6 +17,7 @@ import { buildNetwork, CUSTOMERS, ceOf, routerId, site, TABLE } from './lib/netw
 import { rdOf, tail } from './lib/pe.ts'
 import { ContinuousPing, ping } from './lib/ping.ts'
 import { mountRoot } from './lib/roots.ts'
+import { must } from './lib/run.ts'
 import { inSandbox, LOGS } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
@@ -32,7 +33,6 @@ import {
 import { sleep, waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
-const CONVERGE = 120
 const CE_AS = 65101
 
 /** What GoBGP announces: a network behind ce1 that only red has. */
@@ -63,6 +63,17 @@ const gobgp = new Gobgp({
 async function oursIn(namespace: string): Promise<RouteView[]> {
   const both = await Promise.all(FAMILIES.map((f) => routesOf(namespace, 'all', f)))
   return both.flat().filter((r) => r.protocol === pe1.protocol)
+}
+
+/** pe1's own addresses, which are the user's and not srv6d's. */
+async function globalAddresses(): Promise<string> {
+  const text = await must(['ip', '-o', '-n', 'pe1', 'addr', 'show', 'scope', 'global'])
+  return text
+    .replaceAll(/^\d+: /gm, '')
+    .replaceAll(/ +valid_lft.*/g, '')
+    .split('\n')
+    .sort()
+    .join('\n')
 }
 
 const textOf = (routes: RouteView[]) => routes.map(describeRoute).sort()
@@ -119,11 +130,11 @@ function difference(before: string, after: string): string {
 async function checkConvergence(): Promise<boolean> {
   const up = await checks.check('both PEs start and their session comes up', async () => {
     await Promise.all([pe1.start(), pe2.start()])
-    await waitUntil('session', CONVERGE, () => pe1.session())
+    await waitUntil('session', checks.patience, () => pe1.session())
   })
   if (!up) return false
   const routes = await checks.check("each kernel has the other's prefixes, both customers", () =>
-    Promise.all([awaitRemoteRoutes(1, CONVERGE), awaitRemoteRoutes(2, CONVERGE)]),
+    Promise.all([awaitRemoteRoutes(1, checks.patience), awaitRemoteRoutes(2, checks.patience)]),
   )
   await checks.check('the API shows the VPN routes as valid and best', async () => {
     for (const family of FAMILIES) {
@@ -150,13 +161,13 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
   await checks.check('GoBGP CE: IPv4 and IPv6 sessions come up inside the VRF', async () => {
     await gobgp.start()
     for (const f of FAMILIES) {
-      await waitUntil(site(1, f).pe, CONVERGE, () => gobgp.session(site(1, f).pe))
+      await waitUntil(site(1, f).pe, checks.patience, () => gobgp.session(site(1, f).pe))
     }
   })
   for (const family of FAMILIES) {
     await checks.check(`GoBGP CE: gets the VPN's IPv${family} routes`, async () => {
       const wanted = [site(2, family).prefix, site(2, family).behindPrefix]
-      await waitUntil(wanted.join(', '), CONVERGE, async () => {
+      await waitUntil(wanted.join(', '), checks.patience, async () => {
         const seen = await gobgp.prefixes(family)
         return wanted.every((p) => seen.includes(p)) ? undefined : seen.join(' ') || 'no routes'
       })
@@ -165,7 +176,7 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
       `GoBGP CE: its IPv${family} route reaches pe2's kernel, red only`,
       async () => {
         await gobgp.announce(learned(family))
-        await waitUntil(learned(family), CONVERGE, () => learnedAtPe2(family))
+        await waitUntil(learned(family), checks.patience, () => learnedAtPe2(family))
         const blue = await routesOf('pe2', TABLE.blue, family)
         if (blue.some((r) => r.dst === learned(family))) throw new Error('blue has it too')
       },
@@ -187,10 +198,10 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
     for (const f of FAMILIES) await gobgp.withdraw(learned(f))
   }
   const name = "GoBGP CE: withdrawn routes leave pe2's kernel"
-  await checkWithdraw(checks, name, 2, learned, withdraw, CONVERGE)
+  await checkWithdraw(checks, name, 2, learned, withdraw, checks.patience)
   await checks.check('GoBGP CE: announced again, they come back', async () => {
     for (const f of FAMILIES) await gobgp.announce(learned(f))
-    for (const f of FAMILIES) await waitUntil(learned(f), CONVERGE, () => learnedAtPe2(f))
+    for (const f of FAMILIES) await waitUntil(learned(f), checks.patience, () => learnedAtPe2(f))
   })
 }
 
@@ -221,14 +232,14 @@ async function checkKillAndRestart(): Promise<void> {
   })
   await checks.check('started again: sessions come up', async () => {
     await pe1.start()
-    await waitUntil('session', CONVERGE, () => pe1.session())
+    await waitUntil('session', checks.patience, () => pe1.session())
     for (const f of FAMILIES) {
-      await waitUntil(site(1, f).pe, CONVERGE, () => gobgp.session(site(1, f).pe))
-      await waitUntil(learned(f), CONVERGE, () => learnedAtPe2(f))
+      await waitUntil(site(1, f).pe, checks.patience, () => gobgp.session(site(1, f).pe))
+      await waitUntil(learned(f), checks.patience, () => learnedAtPe2(f))
     }
   })
   await checks.check('started again: the same routes, none twice', async () => {
-    await waitUntil('the routes of before', CONVERGE, async () => {
+    await waitUntil('the routes of before', checks.patience, async () => {
       const now = textOf(await oursIn('pe1'))
       if (now.join() === before.join()) return undefined
       return difference(before.join('\n'), now.join('\n')) || `twice: ${now.join('; ')}`
@@ -270,15 +281,15 @@ async function checkStops(): Promise<void> {
     async () => {
       pe1.configure({ encapsulation: 'encap', onStop: 'remove' })
       await pe1.start()
-      await awaitRemoteRoutes(1, CONVERGE)
-      await waitUntil('mode encap', CONVERGE, async () => {
+      await awaitRemoteRoutes(1, checks.patience)
+      await waitUntil('mode encap', checks.patience, async () => {
         const seg6 = (await oursIn('pe1')).filter((r) => r.encap === 'seg6')
         const other = seg6.filter((r) => r.mode !== 'encap')
         if (seg6.length > 0 && other.length === 0) return undefined
         return textOf(other).join('; ') || 'no seg6 route'
       })
       for (const f of FAMILIES) {
-        await waitUntil(`IPv${f}`, CONVERGE, async () => {
+        await waitUntil(`IPv${f}`, checks.patience, async () => {
           const p = await ping('ce1', site(2, f).ce, site(1, f).ce)
           return p.reached ? undefined : p.text
         })
@@ -286,13 +297,16 @@ async function checkStops(): Promise<void> {
     },
   )
   await checks.check('stopped with on-stop: remove: nothing of ours stays', async () => {
+    const addresses = await globalAddresses()
     await pe1.stop()
     const left = textOf(await oursIn('pe1'))
     if (left.length > 0) throw new Error(left.join('; '))
     await foreignRoutesStay()
+    const now = await globalAddresses()
+    if (now !== addresses) throw new Error(`addresses: ${difference(addresses, now)}`)
   })
   await checks.check("stopped: its routes leave the other PE's kernel", () =>
-    awaitNoRemoteRoutes(2, CONVERGE),
+    awaitNoRemoteRoutes(2, checks.patience),
   )
 }
 

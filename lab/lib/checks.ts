@@ -29,6 +29,11 @@ export class Checks {
   /** Put before each name: which combination is running. */
   prefix = ''
 
+  /** Seconds to wait for something: less once a check has failed, so that a run comes to its end. */
+  get patience(): number {
+    return this.failed === 0 ? 120 : 20
+  }
+
   /** Runs one check; a throw is its failure and the scenario goes on. Gives whether it held. */
   async check(name: string, body: () => Promise<unknown>): Promise<boolean> {
     const from = performance.now()

@@ -139,9 +139,11 @@ export async function checkIsolation(checks: Checks, watchers: Watchers): Promis
     await mustReach(from, own, source)
     const p = await ping(from, foreign, source, 2, 1)
     if (p.reached) throw new Error(`${foreign} answered: ${p.text}`)
-    const leaked = await otherCe.since(otherMark)
+    const requests = (lines: string[]) =>
+      lines.filter((l) => l.includes(` > ${own}:`) || l.includes(` > ${foreign}:`))
+    const leaked = requests(await otherCe.since(otherMark))
     if (leaked.length > 0) throw new Error(`seen at ${ceOf(other, 2)}: ${leaked.join('; ')}`)
-    const seen = (await ownCe.since(ownMark, 0)).length
+    const seen = requests(await ownCe.since(ownMark, 0)).length
     if (seen === 0) throw new Error(`not even ${own}'s request was seen at ${ceOf(customer, 2)}`)
     return `${seen} requests seen at ${ceOf(customer, 2)}, none at ${ceOf(other, 2)}`
   }
