@@ -81,6 +81,7 @@ export class KernelFollower {
   }
 
   async #follow(): Promise<void> {
+    if (this.#stopped) return
     const changes = [...this.#changes]
     this.#changes.clear()
     this.#log.debug({ changes }, 'kernel changed')

@@ -24,7 +24,10 @@ export async function takeOver(speaker: Speaker): Promise<boolean> {
   for (const { sid, table, behavior } of localSids) {
     speaker.sids.recover({ sid, table, plainBehavior: behavior })
   }
-  return routes.length + localSids.length > 0
+  if (routes.length + localSids.length > 0) return true
+  // Nexthop objects alone forward nothing: nobody is waited for.
+  speaker.nexthops.sweep()
+  return false
 }
 
 /** VRF devices, settings, interfaces, SIDs: what has to be there before the first route. */

@@ -171,6 +171,14 @@ export class Neighbor {
     if (all.every((f) => this.#endOfRibSeen.has(f))) this.#ports.onComplete(this)
   }
 
+  /** RFC 7606 §2: its routes go and no more come, so there is nothing to wait for either. */
+  onFamilyDisabled(family: Family): void {
+    this.adjRibIn.clear([family])
+    const { families, seconds } = this.#restart
+    this.#restart = { families: families.filter((f) => f !== family), seconds }
+    this.onEndOfRib(family)
+  }
+
   onRouteRefresh(family: Family): void {
     for (const row of this.#out) if (row.family === family) row.out?.refresh()
   }

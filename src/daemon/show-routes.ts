@@ -82,14 +82,13 @@ function tablesOf(speaker: Speaker, query: RouteQuery): Table[] {
   )
 }
 
-/** Rows with a path, sorted by address and length. */
-function allOf(rib: LocRib): PrefixId[] {
+/** Rows with a path, those that `holds` alone, sorted by address and length. */
+function allOf(rib: LocRib, holds: (prefix: PrefixId) => boolean = () => true): PrefixId[] {
   const { prefixes } = rib
   const rows: PrefixId[] = []
   for (let row = 1; row < prefixes.top; row++) {
-    if (prefixes.isUsed(row as PrefixId) && rib.firstOf(row as PrefixId) !== NONE) {
-      rows.push(row as PrefixId)
-    }
+    const prefix = row as PrefixId
+    if (prefixes.isUsed(prefix) && rib.firstOf(prefix) !== NONE && holds(prefix)) rows.push(prefix)
   }
   const skip = familySpec(rib.family).hasRd ? RD_WORDS : 0
   return rows.sort((a, b) => compareKeys(rib, a, b, skip))
@@ -111,13 +110,13 @@ function matching(rib: LocRib, wanted: Prefix, exact: boolean): PrefixId[] {
   const spec = familySpec(rib.family)
   if (spec.addressBytes !== wanted.words.length * 4) return []
   const skip = spec.hasRd ? RD_WORDS : 0
-  const holders = allOf(rib).filter((prefix) => {
+  const holders = allOf(rib, (prefix) => {
     const bits = rib.prefixes.bitsOf(prefix)
     if (exact ? bits !== wanted.bits : bits > wanted.bits) return false
     return sharesBits(rib.prefixes.words, rib.prefixes.wordsAt(prefix) + skip, wanted.words, bits)
   })
   if (exact) return holders
-  const longest = Math.max(...holders.map((prefix) => rib.prefixes.bitsOf(prefix)))
+  const longest = holders.reduce((most, prefix) => Math.max(most, rib.prefixes.bitsOf(prefix)), 0)
   return holders.filter((prefix) => rib.prefixes.bitsOf(prefix) === longest)
 }
 

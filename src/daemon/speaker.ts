@@ -184,7 +184,7 @@ export class Speaker implements PeerHandler {
   }
 
   onFamilyDisabled(peer: Peer, family: Family): void {
-    this.#byPeer.get(peer)!.adjRibIn.clear([family])
+    this.#byPeer.get(peer)!.onFamilyDisabled(family)
   }
 
   // ── building ──

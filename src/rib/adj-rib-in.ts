@@ -6,6 +6,7 @@ import { Attr, Family, familySpec, Outcome } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import { Why } from './decision.ts'
 import type { LocRib, RibContext } from './loc-rib.ts'
+import { isMartian } from './martian.ts'
 import type { NextHopId } from './next-hop.ts'
 import type { AttrsId } from './path-attrs.ts'
 import { PathFlag, type PathId, PathKind } from './path-table.ts'
@@ -127,11 +128,13 @@ export class AdjRibIn {
       ? nextHops.gateway(this.#peer.vrf, view.buf, nextHopAt, nextHopLen)
       : (NONE as NextHopId)
     const problem = this.#problemOf(set)
+    const { addressBytes, hasRd } = familySpec(family)
     const cursor = this.#cursor
     cursor.start(view.buf, at, end, family, (view.addPath & (1 << family)) !== 0, false)
     while (cursor.next()) {
       const prefix = rib.prefixes.intern(cursor.key, 0, cursor.prefixBits)
       const before = rib.paths.count
+      const martian = isMartian(cursor.key, hasRd ? 2 : 0, cursor.prefixBits, addressBytes === 4)
       attrs.retain(set)
       nextHops.retain(nextHop)
       rib.put(
@@ -142,7 +145,7 @@ export class AdjRibIn {
         set,
         cursor.label,
         nextHop,
-        problem,
+        martian ? Why.MARTIAN : problem,
       )
       this.#received[family] = this.#received[family]! + rib.paths.count - before
       rib.prefixes.release(prefix)

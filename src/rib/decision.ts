@@ -18,6 +18,7 @@ export const Why = {
   FIRST_AS: 8,
   OWN_NEXT_HOP: 9,
   NEXT_HOP_NOT_CONNECTED: 10,
+  MARTIAN: 11,
   DECISION: 20,
 } as const
 
@@ -31,6 +32,7 @@ const PROBLEM_TEXT: Record<number, string> = {
   [Why.SID_UNUSABLE]: 'no usable SID for this family in the SRv6 L3 Service TLV',
   [Why.FIRST_AS]: 'first AS in AS_PATH is not the neighbour',
   [Why.OWN_NEXT_HOP]: 'next hop is an address of this router',
+  [Why.MARTIAN]: 'no router forwards this prefix: loopback, link-local or multicast',
   [Why.NEXT_HOP_NOT_CONNECTED]: 'next hop is on no connected network of the VRF',
 }
 

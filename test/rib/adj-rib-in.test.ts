@@ -217,6 +217,46 @@ t.test('RFC 4456 §8, RFC 4271 §5.1.3: VPN paths of our own that come back', as
   t.equal(why(self, '192.0.2.77'), 0, 'an IPv4 next hop')
 })
 
+t.test(
+  'RFC 6890: loopback, multicast and link-local prefixes are not used, a default is',
+  async (t) => {
+    const { world, v4, v6, adj } = ce()
+    const hop = address('2001:db8:1::2')
+    const mp = (...list: string[]) => mpReach(2, 1, hop, ...list.map((text) => prefix(text)))
+    // biome-ignore format: what is not used, what is
+    const v4Bad = ['127.0.0.0/8', '127.1.2.3/32', '224.0.0.0/4', '239.1.0.0/16', '240.0.0.0/4', '255.255.255.255/32', '0.0.0.0/32', '224.0.0.0/3']
+    const v4Good = [
+      '0.0.0.0/0',
+      '0.0.0.0/1',
+      '126.0.0.0/7',
+      '128.0.0.0/1',
+      '192.0.0.0/2',
+      '223.0.0.0/8',
+    ]
+    // biome-ignore format: what is not used, what is
+    const v6Bad = ['ff00::/8', 'ff02::1/128', 'fe80::/10', 'fe80::/64', 'febf::1/128', '::1/128', '::/128']
+    const v6Good = ['::/0', 'fe00::/7', 'fe80::/9', 'fec0::/10', '::/127', '::2/128', '2000::/3']
+    adj.apply(
+      viewOf(update({ attrs: base, nlri: [...v4Bad, ...v4Good].map((text) => prefix(text)) })),
+    )
+    adj.apply(viewOf(update({ attrs: [mp(...v6Bad, ...v6Good), ...base.slice(0, 2)] })))
+    world.settle()
+    t.same([...bests(v4).keys()].sort(), [...v4Good].sort())
+    t.same([...bests(v6).keys()].sort(), [...v6Good].sort())
+    t.equal(v4.paths.problemOf(pathsOf(v4, '127.0.0.0/8')[0]!), Why.MARTIAN)
+    t.equal(adj.receivedOf(IPV4_UNICAST), v4Bad.length + v4Good.length)
+    t.equal(adj.acceptedOf(IPV6_UNICAST), v6Good.length)
+    const other = core()
+    const nlri = vpnPrefix({ rd: '127.0.0.1:1', label: 0x31, prefix: '127.0.0.0/8' })
+    const attrs = [mpReach(1, 128, vpnNextHop('2001:db8::2'), nlri), origin(0), asPath([])]
+    other.adj.apply(viewOf(update({ attrs }), { ebgp: false }))
+    t.equal(
+      other.vpn4.paths.problemOf(pathsOf(other.vpn4, '127.0.0.1:1 127.0.0.0/8')[0]!),
+      Why.MARTIAN,
+    )
+  },
+)
+
 t.test('more prefixes than max-prefix allows are told of, replacing is not counted', async (t) => {
   const { adj } = ce({ maxPrefix: 2 })
   adj.apply(viewOf(reach('10.1.0.0/24', '10.2.0.0/24')))
