@@ -1,6 +1,7 @@
 /** How a session ends: the Cease of a stop, the event an error stands for, what may stay after. */
 import { hardResetData, shutdownData } from '../wire/notification.ts'
-import { CeaseError, ErrorCode, errorName } from '../wire/registry.ts'
+import { CeaseError, ErrorCode, errorName, type Family } from '../wire/registry.ts'
+import type { UpdateView } from '../wire/update-view.ts'
 import { FsmEvent } from './fsm.ts'
 import type { Negotiated, PeerConfig } from './negotiate.ts'
 import type { DownReason } from './ports.ts'
@@ -70,4 +71,16 @@ export function mayHelp(
   if (direction === 'tcp') return true
   const hard = code === ErrorCode.CEASE && subcode === CeaseError.HARD_RESET
   return direction !== 'local' && notificationRestart && !hard
+}
+
+/**
+ * The family that a malformed UPDATE costs while the session goes on (RFC 7606 §2), 0: the reset
+ * is the only way, because no other family is left or the message speaks of another one too.
+ */
+export function familyToDisable(view: UpdateView, negotiatedCount: number): Family | 0 {
+  const family = view.reachFamily || view.unreachFamily
+  if (negotiatedCount < 2) return 0
+  if (view.unreachFamily !== 0 && view.unreachFamily !== family) return 0
+  if (view.withdrawnAt < view.withdrawnEnd || view.nlriAt < view.nlriEnd) return 0
+  return family
 }

@@ -17,20 +17,19 @@ import {
   Outcome,
 } from '../wire/registry.ts'
 import { decodeRouteRefresh, RefreshSubtype } from '../wire/route-refresh.ts'
+import { errorOf } from '../wire/update-error.ts'
 import { parseUpdate } from '../wire/update-parser.ts'
 import { reasonText } from '../wire/update-reason.ts'
 import { UpdateView } from '../wire/update-view.ts'
 import { type Action, eventName, FsmEvent, type FsmState, fsmErrorSubcode, step } from './fsm.ts'
 import { type Negotiated, negotiate, openOf, type PeerConfig } from './negotiate.ts'
-import { type Cease, ceaseNotice, errorEvent, mayHelp } from './notice.ts'
+import { type Cease, ceaseNotice, errorEvent, familyToDisable, mayHelp } from './notice.ts'
 import type { DownReason, SessionDeps, SessionOwner } from './ports.ts'
 import { SessionTimers, sendHoldSeconds } from './timers.ts'
 import type { Transport, TransportHandler } from './transport.ts'
 
 /** RFC 4271 §8.2.2: "a large value", suggested 4 minutes. */
 const OPEN_HOLD_MS = 240_000
-/** RFC 9687; the registry of NOTIFICATION codes has the name. */
-const SEND_HOLD_TIMER_EXPIRED = 8
 const NO_DATA: Uint8Array = new Uint8Array(0)
 
 export class Session implements TransportHandler, FrameSink {
@@ -180,9 +179,7 @@ export class Session implements TransportHandler, FrameSink {
     const outcome = parseUpdate(view, buf, at, end, this.negotiated!.update)
     if (outcome >= Outcome.AFI_SAFI_DISABLE) {
       if (outcome === Outcome.AFI_SAFI_DISABLE && this.#disableFamily()) return
-      const { errorSubcode, reason } = view
-      const data = buf.slice(view.errorAt, view.errorEnd)
-      this.#onError(new BgpError(ErrorCode.UPDATE_MESSAGE, errorSubcode, reasonText(reason), data))
+      this.#onError(errorOf(view))
       return
     }
     this.dispatch(FsmEvent.UPDATE_MSG)
@@ -192,16 +189,19 @@ export class Session implements TransportHandler, FrameSink {
     else this.#owner.onUpdate(this, view)
   }
 
-  /** RFC 7606 §2: with more than one family negotiated the others may go on. */
+  /** RFC 7606 §2 "AFI/SAFI disable", where it can be done. */
   #disableFamily(): boolean {
     const n = this.negotiated!
-    const family = this.#view.reachFamily || this.#view.unreachFamily
-    if (family === 0 || n.families.length < 2) return false
-    if (!this.#owner.onFamilyDisabled(this, family)) return false
+    const view = this.#view
+    const family = familyToDisable(view, n.families.length)
+    if (family === 0 || !this.#owner.onFamilyDisabled(this, family)) return false
     n.families = n.families.filter((f) => f !== family)
     n.update.families &= ~(1 << family)
-    const fields = { family: familySpec(family).name, reason: reasonText(this.#view.reason) }
-    this.#deps.log.warn(fields, 'malformed update: address family disabled')
+    const { name } = familySpec(family)
+    this.#deps.log.warn(
+      { family: name, reason: reasonText(view.reason) },
+      'malformed update: address family disabled',
+    )
     this.dispatch(FsmEvent.UPDATE_MSG)
     return true
   }
@@ -277,7 +277,7 @@ export class Session implements TransportHandler, FrameSink {
     notifyError: () => this.#notifyError(this.#error!),
     notifyHoldTimerExpired: () => this.#notify(ErrorCode.HOLD_TIMER_EXPIRED, 0),
     notifySendHoldTimerExpired: () =>
-      this.#notify(SEND_HOLD_TIMER_EXPIRED, 0, NO_DATA, 'Send Hold Timer Expired'),
+      this.#notify(ErrorCode.SEND_HOLD_TIMER_EXPIRED, 0, NO_DATA, 'Send Hold Timer Expired'),
     notifyFsmError: (from) => this.#notify(ErrorCode.FINITE_STATE_MACHINE, fsmErrorSubcode(from)),
     notifyCease: () => this.#notifyCease(),
     notifyCollision: () =>

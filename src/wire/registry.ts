@@ -93,6 +93,7 @@ export const ErrorCode = {
   FINITE_STATE_MACHINE: 5,
   CEASE: 6,
   ROUTE_REFRESH_MESSAGE: 7,
+  SEND_HOLD_TIMER_EXPIRED: 8,
 } as const
 
 /** RFC 4271 §6.1. */
@@ -160,6 +161,8 @@ const CODE_NAMES: Record<number, [name: string, subcodes: Record<string, number>
   [ErrorCode.FINITE_STATE_MACHINE]: ['Finite State Machine Error', FsmError],
   [ErrorCode.CEASE]: ['Cease', CeaseError],
   [ErrorCode.ROUTE_REFRESH_MESSAGE]: ['ROUTE-REFRESH Message Error', RouteRefreshError],
+  // RFC 9687 §5
+  [ErrorCode.SEND_HOLD_TIMER_EXPIRED]: ['Send Hold Timer Expired', {}],
 }
 
 /** 'UPDATE Message Error/Attribute Flags Error'; numbers where IANA has no name. */
