@@ -161,6 +161,8 @@ export class Neighbor {
       CeaseError.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
       `max-prefix of ${name}`,
     )
+    // It stays down until somebody looks after it.
+    this.#ports.onComplete(this)
   }
 
   onEndOfRib(family: Family): void {

@@ -14,6 +14,8 @@ export function nextHopFor(
   interfaces: Interfaces,
   device: number,
 ): Uint8Array | null {
+  // The connection may be gone already when its OPEN is read.
+  if (n.localAddress === '') return null
   const local = parseAddress(n.localAddress.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/, ''))
   const octets = familySpec(family).addressBytes
   if (local.length === octets) return local
