@@ -9,7 +9,6 @@ import { existsSync } from 'node:fs'
 const NETWORK = {
   ip: 'iproute2',
   ping: 'iputils-ping',
-  tcpdump: 'tcpdump',
   sysctl: 'procps',
   nsenter: 'util-linux',
 }
@@ -20,6 +19,7 @@ const MACHINE = {
   depmod: 'kmod',
 }
 const TESTS = {
+  tcpdump: 'tcpdump',
   mmdebstrap: 'mmdebstrap',
   tshark: 'tshark',
   gobgpd: 'gobgpd',

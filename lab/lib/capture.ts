@@ -12,7 +12,7 @@ export class Capture {
 
   private constructor(namespace: string, device: string) {
     this.namespace = namespace
-    const user = ['-Z', 'root'] // (no second user exists in a user namespace)
+    const user = ['-Z', 'root'] // its file must not need another user's rights
     const argv = ['tcpdump', ...user, '-lnni', device, '--immediate-mode', FILTER]
     const file = `${LOGS}/capture-${namespace}.log`
     this.#process = new LabProcess(`tcpdump ${namespace}`, inNamespace(namespace, argv), file)

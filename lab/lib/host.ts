@@ -8,8 +8,9 @@ import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ScenarioLine } from './checks.ts'
 
-export const LAB = fileURLToPath(new URL('../', import.meta.url))
+/** The repository: two folders up from here, and from the bundles in dist/lab. */
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
+export const LAB = `${REPOSITORY}lab/`
 
 export interface Place {
   kind: 'native' | 'vm'

@@ -1,5 +1,5 @@
 /** Pings: once, and without end with an account of every sequence number. */
-import { LabProcess, run } from './run.ts'
+import { LabProcess, must, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
 import { sleep } from './wait-until.ts'
@@ -16,6 +16,16 @@ export async function ping(
   const args = ['ping', '-n', '-c', `${count}`, '-i', '0.2', '-W', `${wait}`, ...source, to]
   const r = await run(inNamespace(namespace, args))
   return { reached: r.code === 0, text: (r.stdout + r.stderr).trim() }
+}
+
+/** How many echo requests a namespace's kernel has received, IPv4 and IPv6 together. */
+export async function echoRequests(namespace: string): Promise<number> {
+  const files = ['/proc/net/snmp', '/proc/net/snmp6']
+  const text = await must(inNamespace(namespace, ['cat', ...files]))
+  const [names, values] = [...text.matchAll(/^Icmp: (.*)$/gm)].map((m) => m[1]!.split(' '))
+  const v4 = Number(values![names!.indexOf('InEchos')])
+  const v6 = Number(/^Icmp6InEchos\s+(\d+)/m.exec(text)![1])
+  return v4 + v6
 }
 
 /** A ping that goes on until it is stopped. */
