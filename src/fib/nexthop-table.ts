@@ -110,7 +110,12 @@ export class NexthopTable {
         entry.errno = 0
         return
       } catch (error) {
-        if (!(error instanceof KernelError)) throw error
+        if (!(error instanceof KernelError)) {
+          // Not pending any more: who waits for it would ask for ever.
+          entry.state = 'failed'
+          entry.errno = Errno.EIO
+          throw error
+        }
         if (error.errno === Errno.EEXIST) continue
         entry.state = 'failed'
         entry.errno = error.errno

@@ -92,7 +92,10 @@ export class VrfDevices {
       const text = `${formatAddress(address.address, 0, 16)}/${address.bits}`
       if (kept.some((other) => Buffer.compare(other.address, address.address) === 0)) continue
       await this.#control.addAddress(address)
-      this.#log.info({ interface: ifname, address: text }, 'IPv6 address kept across the change of VRF')
+      this.#log.info(
+        { interface: ifname, address: text },
+        'IPv6 address kept across the change of VRF',
+      )
     }
   }
 
