@@ -4,36 +4,70 @@
  * {out} and {err} with text, then {exit}.
  */
 import { spawn } from 'node:child_process'
-import { chmodSync, createReadStream, createWriteStream, existsSync, rmSync } from 'node:fs'
+import { chmodSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { inNamespace } from './topology.ts'
 
 const PORT = '/dev/virtio-ports/control'
 
-/** Serves until the program ends. `environmentOf` gives what a namespace's commands need. */
+type Answer = { out?: string; err?: string; exit?: number | string }
+
+/** Serves until the program ends; `environment` is added to each command's. */
 export function serveControl(path: string, environment: Record<string, string>): void {
-  const serve = (input: NodeJS.ReadableStream, output: NodeJS.WritableStream) => {
-    const lines = createInterface({ input })
-    lines.on('line', (line) => {
-      runRequest(line, environment, (answer) => output.write(`${JSON.stringify(answer)}\n`))
-    })
-    for (const s of [input, output, lines]) s.on('error', () => {})
-  }
   if (existsSync(PORT)) {
-    serve(createReadStream(PORT), createWriteStream(PORT))
+    servePort(environment)
     return
   }
   rmSync(path, { force: true })
-  const server = createServer((socket) => serve(socket, socket))
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    createInterface({ input: socket }).on('line', (line) => {
+      runRequest(line, environment, (answer) => socket.write(`${JSON.stringify(answer)}\n`))
+    })
+  })
   server.listen(path, () => chmodSync(path, 0o600))
   process.on('exit', () => rmSync(path, { force: true }))
+}
+
+/**
+ * The serial port can be open once only, reads as ended while nobody is at its other end, and a
+ * blocking read would hold the program's own end up: it is polled.
+ */
+function servePort(environment: Record<string, string>): void {
+  const fd = openSync(PORT, constants.O_RDWR | constants.O_NONBLOCK)
+  const chunk = Buffer.alloc(65536)
+  let rest = ''
+  let unsent = Buffer.alloc(0)
+  const send = () => {
+    try {
+      while (unsent.length > 0) unsent = unsent.subarray(writeSync(fd, unsent))
+    } catch {} // EAGAIN: the next turn goes on
+  }
+  const receive = () => {
+    try {
+      const length = readSync(fd, chunk)
+      rest = length === 0 ? '' : rest + chunk.toString('utf8', 0, length)
+    } catch {} // EAGAIN: nothing there
+  }
+  setInterval(() => {
+    send()
+    receive()
+    const lines = rest.split('\n')
+    rest = lines.pop()!
+    for (const line of lines) {
+      runRequest(line, environment, (answer) => {
+        unsent = Buffer.concat([unsent, Buffer.from(`${JSON.stringify(answer)}\n`)])
+        send()
+      })
+    }
+  }, 100)
 }
 
 function runRequest(
   line: string,
   environment: Record<string, string>,
-  answer: (a: { out?: string; err?: string; exit?: number | string }) => void,
+  answer: (a: Answer) => void,
 ): void {
   let argv: string[]
   try {
