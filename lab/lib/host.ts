@@ -49,7 +49,7 @@ export function findPlace(withFrr = false): Place {
       return { kind: 'native', why: `The lab runs on this kernel, ${how}.`, prefix: unshare }
     }
     const reason = (r.stderr || r.error?.message || '').trim().split('\n').at(-1)
-    const why = `This kernel cannot play the lab (${reason}): it runs in a virtual machine.`
+    const why = `This kernel has no VRF devices for us (${reason}): the lab runs in a virtual machine.`
     return { kind: 'vm', why, prefix: [`${LAB}vm`] }
   }
   return {
