@@ -39,6 +39,7 @@ const PROBLEM_TEXT: Record<number, string> = {
 /** One step of the decision: the path with the lowest value stays. */
 interface Step {
   readonly step: number
+  /** What the loser has: the reason that `show` gives. */
   readonly name: string
   readonly rfc: string
   readonly value: ((d: Decision, path: PathId) => number) | null
@@ -46,19 +47,19 @@ interface Step {
 
 // biome-ignore format: one row a step
 export const DECISION_STEPS: readonly Step[] = [
-  { step: 1,  name: 'connected, then static',        rfc: 'local: as the kernel',  value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.EXPORTED) },
-  { step: 2,  name: 'higher LOCAL_PREF',             rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
-  { step: 3,  name: 'shorter AS_PATH',               rfc: 'RFC 4271 §9.1.2.2 a',   value: (d, p) => d.attrs.asPathLenOf(d.paths.attrsOf(p)) },
-  { step: 4,  name: 'lower ORIGIN',                  rfc: 'RFC 4271 §9.1.2.2 b',   value: (d, p) => d.attrs.originOf(d.paths.attrsOf(p)) },
-  { step: 5,  name: 'lower MULTI_EXIT_DISC',         rfc: 'RFC 4271 §9.1.2.2 c',   value: null },
-  { step: 6,  name: 'own or eBGP over iBGP',         rfc: 'RFC 4271 §9.1.2.2 d',   value: (d, p) => (d.isExternal(p) ? 0 : 1) },
-  { step: 7,  name: 'lower metric to the next hop',  rfc: 'RFC 4271 §9.1.2.2 e',   value: (d, p) => d.metricOf(p) },
-  { step: 8,  name: 'fresh over stale',              rfc: 'RFC 4724 §4.2',         value: (d, p) => d.paths.flagsOf(p) & PathFlag.STALE },
-  { step: 9,  name: 'lower BGP Identifier',          rfc: 'RFC 4271 §9.1.2.2 f, RFC 4456 §9', value: (d, p) => d.identifierOf(p) },
-  { step: 10, name: 'shorter CLUSTER_LIST',          rfc: 'RFC 4456 §9',           value: (d, p) => d.attrs.clusterCountOf(d.paths.attrsOf(p)) },
-  { step: 11, name: 'lower neighbour address',       rfc: 'RFC 4271 §9.1.2.2 g',   value: (d, p) => d.peers.get(d.paths.peerOf(p)).rank },
-  { step: 12, name: 'lower route distinguisher',     rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 0) },
-  { step: 13, name: 'lower RD or path identifier',   rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 1) },
+  { step: 1,  name: 'connected or static is preferred', rfc: 'local: as the kernel',  value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.EXPORTED) },
+  { step: 2,  name: 'lower LOCAL_PREF',              rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
+  { step: 3,  name: 'longer AS_PATH',                rfc: 'RFC 4271 §9.1.2.2 a',   value: (d, p) => d.attrs.asPathLenOf(d.paths.attrsOf(p)) },
+  { step: 4,  name: 'worse ORIGIN',                  rfc: 'RFC 4271 §9.1.2.2 b',   value: (d, p) => d.attrs.originOf(d.paths.attrsOf(p)) },
+  { step: 5,  name: 'higher MULTI_EXIT_DISC',        rfc: 'RFC 4271 §9.1.2.2 c',   value: null },
+  { step: 6,  name: 'iBGP, the other is own or eBGP', rfc: 'RFC 4271 §9.1.2.2 d',   value: (d, p) => (d.isExternal(p) ? 0 : 1) },
+  { step: 7,  name: 'higher metric to the next hop', rfc: 'RFC 4271 §9.1.2.2 e',   value: (d, p) => d.metricOf(p) },
+  { step: 8,  name: 'stale, the other is fresh',     rfc: 'RFC 4724 §4.2',         value: (d, p) => d.paths.flagsOf(p) & PathFlag.STALE },
+  { step: 9,  name: 'higher BGP Identifier',         rfc: 'RFC 4271 §9.1.2.2 f, RFC 4456 §9', value: (d, p) => d.identifierOf(p) },
+  { step: 10, name: 'longer CLUSTER_LIST',           rfc: 'RFC 4456 §9',           value: (d, p) => d.attrs.clusterCountOf(d.paths.attrsOf(p)) },
+  { step: 11, name: 'higher neighbour address',      rfc: 'RFC 4271 §9.1.2.2 g',   value: (d, p) => d.peers.get(d.paths.peerOf(p)).rank },
+  { step: 12, name: 'higher route distinguisher',    rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 0) },
+  { step: 13, name: 'higher RD or path identifier',  rfc: 'local',                 value: (d, p) => d.rdWordOf(p, 1) },
 ]
 
 const MED_STEP = 5
@@ -68,7 +69,7 @@ export function whyText(why: number): string | null {
   if (why === Why.BEST) return null
   if (why < Why.DECISION) return PROBLEM_TEXT[why] ?? `problem ${why}`
   const row = DECISION_STEPS[why - Why.DECISION - 1]
-  return row ? `lost at step ${row.step}: ${row.name}` : `why ${why}`
+  return row ? `${row.name} (step ${row.step})` : `why ${why}`
 }
 
 /**

@@ -150,7 +150,7 @@ for (const [step, winner, loser] of STEPS) {
       const why = table.rib.paths.whyOf(lost) - Why.DECISION
       // The two words of an RD are one thing.
       t.equal(why, step === 12 ? 13 : step)
-      t.match(whyText(table.rib.paths.whyOf(lost)), /^lost at step \d+: /)
+      t.match(whyText(table.rib.paths.whyOf(lost)), /\(step \d+\)$/)
     }
   })
 }
