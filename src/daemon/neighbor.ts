@@ -10,7 +10,7 @@ import type { RibPeer } from '../rib/rib-peer.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import type { DownReason, Peer } from '../session/peer.ts'
 import { KEEPALIVE } from '../wire/message.ts'
-import { CeaseError, ErrorCode, type Family, familySpec, Outcome } from '../wire/registry.ts'
+import { CeaseError, ErrorCode, type Family, familySpec } from '../wire/registry.ts'
 import { UpdatePacker } from '../wire/update-packer.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import type { NeighborConfig } from './config-schema.ts'
@@ -66,9 +66,6 @@ export class Neighbor {
   #hasRoom = true
   /** Families the neighbour keeps for us and we for it, and for how many seconds (RFC 4724). */
   #restart: { families: readonly Family[]; seconds: number } = { families: [], seconds: 0 }
-  treatAsWithdraw = 0
-  attributeDiscard = 0
-  updatesOut = 0
 
   constructor(
     config: NeighborConfig,
@@ -91,7 +88,6 @@ export class Neighbor {
     this.adjRibIn = new AdjRibIn(ribPeer, ribs, policy, ports.context)
     this.#stale = new StaleRoutes(this.adjRibIn, ports.clock)
     this.#packer = new UpdatePacker((buf, at, end) => {
-      this.updatesOut++
       if (!this.#peer.write(buf, at, end)) this.#hasRoom = false
     })
   }
@@ -146,8 +142,6 @@ export class Neighbor {
   }
 
   onUpdate(view: UpdateView): void {
-    if (view.outcome === Outcome.TREAT_AS_WITHDRAW) this.treatAsWithdraw++
-    else if (view.outcome === Outcome.ATTRIBUTE_DISCARD) this.attributeDiscard++
     this.adjRibIn.apply(view)
     const over = this.adjRibIn.overLimit
     if (over === 0) return

@@ -2,11 +2,13 @@ import { NONE } from '../base/id.ts'
 import type { LocalSid } from '../fib/kernel.ts'
 import type { LocRib } from '../rib/loc-rib.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
+import { dotted } from '../session/negotiate.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
 import { ADDRESS_FAMILIES } from '../vpn/vrf.ts'
 import { formatAddress, formatRd, formatRouteTarget } from '../wire/address.ts'
+import { describeCapabilities } from '../wire/capability.ts'
 import { behaviorName } from '../wire/endpoint-behavior.ts'
-import { capabilityName, familySpec } from '../wire/registry.ts'
+import { familySpec, MessageType } from '../wire/registry.ts'
 import type {
   FamilyName,
   NeighborFamily,
@@ -137,17 +139,17 @@ export class Show implements ShowSource {
       families: config.families.map((family) => this.#family(neighbor, family)),
       messagesIn: counters.messagesIn[0]!,
       messagesOut: counters.messagesOut[0]!,
-      updatesIn: counters.messagesIn[2]!,
-      updatesOut: counters.messagesOut[2]!,
+      updatesIn: counters.messagesIn[MessageType.UPDATE]!,
+      updatesOut: counters.messagesOut[MessageType.UPDATE]!,
       established: counters.established,
       lastError: lastErrorOf(neighbor),
-      capabilities: negotiated ? capabilitiesOf(neighbor) : [],
+      capabilities: negotiated ? describeCapabilities(negotiated.capabilities) : [],
       holdTime: negotiated?.holdTime ?? config.holdTime,
       gracefulRestart: restart
         ? `${restart.families.map((f) => familySpec(f.family).name).join(', ') || 'helper only'}, ${restart.restartTime} s`
         : null,
-      treatAsWithdraw: neighbor.treatAsWithdraw,
-      attributeDiscard: neighbor.attributeDiscard,
+      treatAsWithdraw: counters.treatAsWithdraw,
+      attributeDiscard: counters.attributeDiscard,
     }
   }
 
@@ -176,17 +178,6 @@ function lastErrorOf({ config, peer, out }: Neighbor): string | null {
   return peer.state === 'Established' ? null : (peer.counters.lastDown?.text ?? null)
 }
 
-function capabilitiesOf({ peer }: Neighbor): string[] {
-  const { capabilities, families } = peer.negotiated!
-  const names = families.map((family) => `mp ${familySpec(family).name}`)
-  if (capabilities.as4 !== undefined) names.push(capabilityName(65))
-  if (capabilities.routeRefresh) names.push(capabilityName(2))
-  if (capabilities.extendedMessage) names.push(capabilityName(6))
-  if (capabilities.extendedNextHop.length > 0) names.push(capabilityName(5))
-  if (capabilities.gracefulRestart) names.push(capabilityName(64))
-  return names
-}
-
 function countBest(rib: LocRib): number {
   let count = 0
   for (let row = 1; row < rib.prefixes.top; row++) {
@@ -198,8 +189,4 @@ function countBest(rib: LocRib): number {
 
 function structureText({ structure: s }: Locator): string {
   return `${s.blockBits}/${s.nodeBits}/${s.functionBits}/${s.argumentBits}`
-}
-
-function dotted(id: number): string {
-  return [24, 16, 8, 0].map((shift) => (id >>> shift) & 255).join('.')
 }
