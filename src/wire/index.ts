@@ -10,6 +10,19 @@ export {
 export { BgpError } from './error.ts'
 export * from './ext-community.ts'
 export { Framer, type FrameSink } from './framer.ts'
+export { MrtPeerTable } from './mrt-peers.ts'
+export { MrtError, MrtReader, type MrtSink } from './mrt-reader.ts'
+export { ALL_FAMILIES, MrtRecord, parseMrtRecord } from './mrt-record.ts'
+export { RibEntryCursor } from './mrt-rib.ts'
+export {
+  isMrtType,
+  MrtKind,
+  MrtProblem,
+  MrtType,
+  mrtProblemText,
+  mrtStateName,
+  mrtTypeName,
+} from './mrt-type.ts'
 export { NlriCursor } from './nlri-cursor.ts'
 export {
   checkPrefixSid,
