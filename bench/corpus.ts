@@ -109,17 +109,6 @@ export function standardCorpora(routes: number): Corpus[] {
   ]
 }
 
-/** The messages of a stream, headers included. */
-export function messagesOf(octets: Uint8Array): Uint8Array[] {
-  const out: Uint8Array[] = []
-  for (let at = 0; at < octets.length; ) {
-    const end = at + ((octets[at + 16]! << 8) | octets[at + 17]!)
-    out.push(octets.subarray(at, end))
-    at = end
-  }
-  return out
-}
-
 /** A small seeded generator: 0 … 1. */
 export function mulberry32(seed: number): () => number {
   let a = seed >>> 0

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Corpus, messagesOf } from '../corpus.ts'
+import type { Corpus } from '../corpus.ts'
+import { messagesOf } from '../messages.ts'
 import { mrtOf } from './mrt.ts'
 import {
   cacheFolder,

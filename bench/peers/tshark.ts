@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pcapOf } from '../../test/support/pcap.ts'
-import { type Corpus, messagesOf } from '../corpus.ts'
+import type { Corpus } from '../corpus.ts'
+import { messagesOf } from '../messages.ts'
 import {
   cacheFolder,
   missing,
