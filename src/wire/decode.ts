@@ -12,11 +12,11 @@ import {
   formatRd,
 } from './address.ts'
 import { formatAsPath } from './as-path.ts'
+import { checkAsPath } from './attr-check.ts'
 import { type DecodedTlv, decodePrefixSid } from './decode-prefix-sid.ts'
 import { NlriCursor } from './nlri-cursor.ts'
 import { checkPrefixSid } from './prefix-sid.ts'
 import { Attr, AttrFlag, attrName, Family, familyName, familySpec, Outcome } from './registry.ts'
-import { checkAsPath } from './update-check.ts'
 import { parseUpdate } from './update-parser.ts'
 import { reasonText } from './update-reason.ts'
 import { type UpdateSession, UpdateView } from './update-view.ts'
