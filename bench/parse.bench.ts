@@ -37,12 +37,8 @@ async function measure(
   const row = (name: string): Rounds => ({ name, cpu: [], loop: [], srv6d: [] })
   const own = SUBJECTS.map((name, k) => ({ ...row(name), allocated: allocated[k] }))
   const running = peers
-    .filter((peer) => {
-      const reason = peer.skips(corpus)
-      if (reason !== undefined) note(`${peer.name} on ${corpus.name} not run: ${reason}`)
-      return reason === undefined
-    })
-    .map((peer) => ({ peer, row: row(peer.name), once: peer.prepare(corpus) }))
+    .filter((peer) => peer.skips(corpus) === undefined)
+    .map((peer) => ({ peer, row: row(peer.name), once: peer.prepare(corpus, file) }))
   for (let round = 0; round < (quick ? 1 : 5); round++) {
     const times = await child.ask({ ask: 'cpu', file, ...(quick ? QUICK : TURNS) })
     const add = (to: Rounds, cpu: number) => {
@@ -67,6 +63,15 @@ const QUICK = { cycles: 1, ms: 1 }
 
 function fileOf({ name }: Corpus): string {
   return join(cacheFolder(), `${name}.bgp`)
+}
+
+/** What a peer does not read: one line a reason. */
+function noteSkipped(peer: Peer, corpora: Corpus[], note: (text: string) => void): void {
+  for (const reason of new Set(corpora.map((corpus) => peer.skips(corpus)))) {
+    if (reason === undefined) continue
+    const names = corpora.filter((corpus) => peer.skips(corpus) === reason).map(({ name }) => name)
+    note(`${peer.name} not run on ${names.join(', ')}: ${reason}`)
+  }
 }
 
 /** A peer that reads less than there is must not look fast by it. */
@@ -110,6 +115,7 @@ export async function run(options: BenchOptions): Promise<Measurement[]> {
     else peers.push(found)
   }
   const corpora = standardCorpora(options.quick ? 2000 : 20_000)
+  for (const peer of peers) noteSkipped(peer, corpora, options.note)
   const child = new ParseProcess()
   try {
     // what the compiler makes of the parser must suit all corpora, as in a daemon

@@ -1,6 +1,6 @@
 /** GoBGP's packet library, from Debian's source package: bench/peers/gobgp/main.go. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Corpus } from '../corpus.ts'
 import { cacheFolder, missing, type PeerOrReason, type PeerRun, packageVersion } from './peer.ts'
@@ -30,13 +30,11 @@ export function gobgp(): PeerOrReason {
     name,
     rounds: Number.POSITIVE_INFINITY,
     skips: () => undefined,
-    prepare: (corpus) => prepare(program, corpus),
+    prepare: (corpus, file) => prepare(program, corpus, file),
   }
 }
 
-function prepare(program: string, { name, octets }: Corpus): (ms: number) => PeerRun {
-  const file = join(cacheFolder(), `${name}.bgp`)
-  writeFileSync(file, octets)
+function prepare(program: string, { octets }: Corpus, file: string): (ms: number) => PeerRun {
   return (ms) => {
     const { status, stdout, stderr } = spawnSync(program, [file, String(ms)], {
       encoding: 'utf8',

@@ -27,8 +27,11 @@ export interface Peer {
   rounds: number
   /** Why it does not read a corpus, else undefined. */
   skips(corpus: Corpus): string | undefined
-  /** Writes what it reads, once; then each call is one run of at least `ms` where it can choose. */
-  prepare(corpus: Corpus): (ms: number) => PeerRun
+  /**
+   * Writes what it reads, once, unless it takes `file`, the messages back to back. Then each call
+   * is one run, of at least `ms` where it can choose.
+   */
+  prepare(corpus: Corpus, file: string): (ms: number) => PeerRun
 }
 
 /** A peer, or why there is none. */
