@@ -126,7 +126,7 @@ const AIGP_TLV = 1
 const AIGP_TLV_LENGTH = 11
 
 /** type(1) length(2) value…, the length counting all three: RFC 7311 §3. */
-function checkAigp(buf: Uint8Array, at: number, end: number): number {
+export function checkAigp(buf: Uint8Array, at: number, end: number): number {
   let k = at
   while (k < end) {
     if (end - k < 3) return faultOf(UpdateReason.AIGP_TLV, k - at)

@@ -2,12 +2,24 @@
 export * from './address.ts'
 export * from './as-path.ts'
 export {
+  type DecodedAggregator,
+  type DecodedAigp,
   type DecodedAttribute,
+  type DecodedEvpn,
   type DecodedNlri,
+  type DecodedPmsi,
+  type DecodedReach,
+  type DecodedTlv,
+  type DecodedTunnel,
+  type DecodedTunnelSubTlv,
+  type DecodedUnreach,
   type DecodedUpdate,
+  type DecodedValue,
+  type DecodedVerdict,
   decodeUpdate,
 } from './decode.ts'
 export { BgpError } from './error.ts'
+export { EvpnRoute, EvpnType, evpnTypeName } from './evpn.ts'
 export * from './ext-community.ts'
 export { Framer, type FrameSink } from './framer.ts'
 export { MrtPeerTable } from './mrt-peers.ts'
@@ -23,6 +35,7 @@ export {
   mrtStateName,
   mrtTypeName,
 } from './mrt-type.ts'
+export { checkNlri } from './nlri-check.ts'
 export { NlriCursor } from './nlri-cursor.ts'
 export {
   checkPrefixSid,
