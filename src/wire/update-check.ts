@@ -165,15 +165,15 @@ function subcodeOf(reason: number, type: number): number {
  */
 export function checkMessage(view: UpdateView): void {
   const hasClassic = view.attrsEnd < view.end
-  if (hasClassic || view.reachAfi !== 0) {
+  if (hasClassic || view.reachEnd !== 0) {
     requireAttribute(view, Attr.ORIGIN)
     requireAttribute(view, Attr.AS_PATH)
     if (hasClassic) requireAttribute(view, Attr.NEXT_HOP)
   }
   if (view.outcome !== Outcome.TREAT_AS_WITHDRAW) return
   const hasReachable =
-    hasClassic || view.reachAt < view.reachEnd || (view.reachAfi !== 0 && view.reachFamily === 0)
-  const onlyUnreach = view.attrCount === 1 && view.unreachAfi !== 0
+    hasClassic || view.reachAt < view.reachEnd || (view.reachEnd !== 0 && view.reachFamily === 0)
+  const onlyUnreach = view.attrCount === 1 && view.unreachEnd !== 0
   if (hasReachable || onlyUnreach) return
   const { errorSubcode, errorAttr, errorAt, errorEnd, faultAt, faultEnd } = view
   view.fail(Outcome.SESSION_RESET, UpdateReason.NO_NLRI, errorSubcode, errorAttr, errorAt, errorEnd)

@@ -44,8 +44,8 @@ export class UpdateView {
   classicIgnored = false
 
   /**
-   * MP_REACH_NLRI (RFC 4760 §3); afi 0: absent; family 0: not one we know or negotiated, and then
-   * reachAt … reachEnd are octets that nobody has looked at.
+   * MP_REACH_NLRI (RFC 4760 §3); reachEnd 0: absent; family 0: not one we know or negotiated, and
+   * then reachAt … reachEnd are octets that nobody has looked at.
    */
   reachFamily: Family | 0 = 0
   reachAfi = 0
@@ -55,7 +55,7 @@ export class UpdateView {
   reachAt = 0
   reachEnd = 0
 
-  /** MP_UNREACH_NLRI (RFC 4760 §4); afi 0: absent; family 0: as for MP_REACH_NLRI. */
+  /** MP_UNREACH_NLRI (RFC 4760 §4); unreachEnd 0: absent; family 0: as for MP_REACH_NLRI. */
   unreachFamily: Family | 0 = 0
   unreachAfi = 0
   unreachSafi = 0
@@ -130,8 +130,8 @@ export class UpdateView {
     this.nlriAt = end
     this.nlriEnd = end
     this.classicIgnored = false
-    if (this.reachAfi !== 0) this.#clearReach()
-    if (this.unreachAfi !== 0) this.#clearUnreach()
+    if (this.reachEnd !== 0) this.#clearReach()
+    if (this.unreachEnd !== 0) this.#clearUnreach()
     if (this.reason !== 0) this.#clearVerdict()
     if (this.faults !== 0) this.#clearFaults()
     this.attrCount = 0
