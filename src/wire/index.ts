@@ -24,7 +24,7 @@ export * from './ext-community.ts'
 export { Framer, type FrameSink } from './framer.ts'
 export { MrtPeerTable } from './mrt-peers.ts'
 export { MrtError, MrtReader, type MrtSink } from './mrt-reader.ts'
-export { ALL_FAMILIES, MrtRecord, parseMrtRecord } from './mrt-record.ts'
+export { MrtRecord, parseMrtRecord } from './mrt-record.ts'
 export { RibEntryCursor } from './mrt-rib.ts'
 export {
   isMrtType,

@@ -4,14 +4,11 @@
  */
 import { u16, u32 } from '../base/bytes.ts'
 import { MrtKind, MrtProblem, type MrtSubtypeSpec, MrtType, mrtSubtype } from './mrt-type.ts'
-import { FAMILIES, type Family, familyOf, HEADER_LENGTH } from './registry.ts'
+import { ALL_FAMILIES, type Family, familyOf, HEADER_LENGTH } from './registry.ts'
 import type { UpdateSession } from './update-view.ts'
 
 /** timestamp(4) type(2) subtype(2) length(4), RFC 6396 §2. */
 export const MRT_HEADER_LENGTH = 12
-
-/** A bit (1 << family) for every family there is: what a reader of files negotiates. */
-export const ALL_FAMILIES: number = FAMILIES.reduce((bits, { id }) => bits | (1 << id), 0)
 
 /**
  * One MRT record, as offsets into `buf`, valid until the callback it was given to returns.

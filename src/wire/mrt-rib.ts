@@ -3,9 +3,9 @@
  * UPDATE that would have announced it, for the same parser that reads messages. Allocates nothing.
  */
 import { copyBytes, putU16, putU32, u16, u32 } from '../base/bytes.ts'
-import { ALL_FAMILIES, type MrtRecord } from './mrt-record.ts'
+import type { MrtRecord } from './mrt-record.ts'
 import { MrtProblem } from './mrt-type.ts'
-import { Attr, AttrFlag, Family } from './registry.ts'
+import { ALL_FAMILIES, Attr, AttrFlag, Family } from './registry.ts'
 import type { UpdateSession } from './update-view.ts'
 
 /** Withdrawn length(2) and attributes length(2) of the UPDATE. */
