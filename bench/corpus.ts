@@ -6,8 +6,10 @@
  *   c   VPNv6, the same
  *
  * p1: one route an UPDATE, each with an attribute set of its own; p10: ten routes an UPDATE.
+ * w: withdrawn routes only, about five (a) or ten an UPDATE. captured: what real speakers sent.
  * Written with nothing of src/, so that a corpus does not change when the code does.
  */
+import { capturedMessages } from '../test/support/vectors.ts'
 
 export type Stream = 'a' | 'b' | 'c'
 
@@ -17,8 +19,6 @@ export interface Corpus {
   octets: Uint8Array
   messages: number
   prefixes: number
-  /** 1-based family id of the routes, for UpdateSession.families. */
-  family: 1 | 3 | 4
 }
 
 /** Prefix lengths of the IPv4 default-free zone in rough per mille, then IPv6's. */
@@ -57,11 +57,44 @@ export function makeCorpus(stream: Stream, perUpdate: number, routes: number): C
     done += count
   }
   const name = stream === 'a' ? 'a' : `${stream}-p${perUpdate}`
-  const family = stream === 'a' ? 1 : stream === 'b' ? 3 : 4
-  return { name, octets: writer.octets(), messages, prefixes: routes, family }
+  return { name, octets: writer.octets(), messages, prefixes: routes }
 }
 
-/** The five corpora of the tables in docs/benchmarks.md, `routes` routes each. */
+/** Withdraws of `routes` routes: of IPv4 unicast in the classic field, else in MP_UNREACH_NLRI. */
+export function makeWithdraws(stream: Stream, routes: number): Corpus {
+  const random = mulberry32(0x5eed8000 + stream.charCodeAt(0) * 256)
+  const writer = new Writer()
+  let messages = 0
+  for (let done = 0; done < routes; messages++) {
+    const wanted = stream === 'a' ? 1 + Math.floor(random() * 9) : 10
+    const count = Math.min(wanted, routes - done)
+    if (stream === 'a') writeUnicastWithdraw(writer, random, count)
+    else writeVpnWithdraw(writer, random, count, stream === 'c')
+    done += count
+  }
+  return { name: `${stream}-w`, octets: writer.octets(), messages, prefixes: routes }
+}
+
+/** The UPDATEs of test/vectors, again and again until there are at least `messages`. */
+export function makeCaptured(messages: number): Corpus {
+  const once = capturedMessages().filter(({ type }) => type === 'UPDATE')
+  const times = Math.ceil(messages / once.length)
+  const octets = Buffer.concat(once.map(({ hex }) => Buffer.from(hex, 'hex')))
+  const prefixes = once.reduce((sum, { summary }) => sum + prefixesIn(summary), 0)
+  return {
+    name: 'captured',
+    octets: Buffer.concat(new Array<Uint8Array>(times).fill(octets)),
+    messages: once.length * times,
+    prefixes: prefixes * times,
+  }
+}
+
+/** Prefixes of the line another program wrote about a captured message. */
+function prefixesIn(summary: string): number {
+  return [...summary.matchAll(/ [0-9a-f.:]+\/\d+(?=[ ;,]|$)/g)].length
+}
+
+/** The corpora of the tables in docs/benchmarks.md, about `routes` routes each. */
 export function standardCorpora(routes: number): Corpus[] {
   return [
     makeCorpus('a', 5, routes),
@@ -69,6 +102,10 @@ export function standardCorpora(routes: number): Corpus[] {
     makeCorpus('b', 10, routes),
     makeCorpus('c', 1, routes),
     makeCorpus('c', 10, routes),
+    makeWithdraws('a', routes),
+    makeWithdraws('b', routes),
+    makeWithdraws('c', routes),
+    makeCaptured(routes / 5),
   ]
 }
 
@@ -172,6 +209,30 @@ function writeVpn(
   out.u16(65000)
   out.u32(1 + (set % 50))
   writePrefixSid(out, set)
+  out.close(attrs)
+  out.close(length, 18)
+}
+
+function writeUnicastWithdraw(out: Writer, random: () => number, count: number): void {
+  const length = header(out)
+  const withdrawn = out.open()
+  for (let k = 0; k < count; k++) writePrefix(out, random, V4_LENGTHS, 4, 0)
+  out.close(withdrawn)
+  out.u16(0)
+  out.close(length, 18)
+}
+
+function writeVpnWithdraw(out: Writer, random: () => number, count: number, wide: boolean): void {
+  const length = header(out)
+  out.u16(0)
+  const attrs = out.open()
+  out.u8(0x90, 15)
+  const unreach = out.open()
+  out.u8(0, wide ? 2 : 1, 128)
+  for (let k = 0; k < count; k++) {
+    writePrefix(out, random, wide ? V6_LENGTHS : V4_LENGTHS, wide ? 16 : 4, 88)
+  }
+  out.close(unreach)
   out.close(attrs)
   out.close(length, 18)
 }

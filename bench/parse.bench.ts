@@ -1,162 +1,136 @@
 /**
  * From octets to prefixes: the framer, the parser with all checks of RFC 7606, the cursor; beside
- * them a loop that only adds up the octets, which says what the machine can do at this minute.
+ * them a loop that only adds up the octets, which says what the machine can do at this minute, and
+ * with --peers the parsers of others over the same octets.
  */
-import { Bench } from 'tinybench'
-import { Framer, type FrameSink } from '../src/wire/framer.ts'
-import { NlriCursor } from '../src/wire/nlri-cursor.ts'
-import { Family, Outcome } from '../src/wire/registry.ts'
-import { parseUpdate } from '../src/wire/update-parser.ts'
-import { reasonText } from '../src/wire/update-reason.ts'
-import { type UpdateSession, UpdateView } from '../src/wire/update-view.ts'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Corpus, standardCorpora } from './corpus.ts'
-import type { Measurement } from './report.ts'
+import { median } from './cpu-time.ts'
+import { SUBJECTS } from './parse-child.ts'
+import { ParseProcess } from './parse-process.ts'
+import { findPeers } from './peers/find-peers.ts'
+import { cacheFolder, type Peer, type PeerRun } from './peers/peer.ts'
+import type { BenchOptions, Measurement } from './report.ts'
 
-/** The subject the others are compared with. */
-const OCTETS = 'octets added up'
+const [LOOP, SRV6D] = SUBJECTS
 
-/** tinybench itself costs about 50 ns a call: so many messages in one. */
-const BATCH = 1000
-
-const session: UpdateSession = {
-  asn4: true,
-  ebgp: false,
-  localAs: 65000,
-  addPath: 0,
-  families: 0b11110,
-}
-
-/** Frames and parses; `walks` says whether the NLRI are read too. Nothing is kept of them. */
-class Reader implements FrameSink {
-  sum = 0
-  readonly #walks: boolean
-  readonly #view = new UpdateView()
-  readonly #cursor = new NlriCursor()
-
-  constructor(walks: boolean) {
-    this.#walks = walks
-  }
-
-  onMessage(_type: number, buf: Uint8Array, at: number, end: number): void {
-    const view = this.#view
-    if (parseUpdate(view, buf, at, end, session) !== Outcome.OK) {
-      throw new Error(`corpus: ${reasonText(view.reason)}`)
-    }
-    if (!this.#walks) return
-    this.#walk(view, view.nlriAt, view.nlriEnd, Family.IPV4_UNICAST)
-    const { reachFamily } = view
-    if (reachFamily !== 0) this.#walk(view, view.reachAt, view.reachEnd, reachFamily)
-  }
-
-  #walk(view: UpdateView, at: number, end: number, family: Family): void {
-    const cursor = this.#cursor
-    cursor.start(view.buf, at, end, family, false, false)
-    while (cursor.next()) this.sum = (this.sum + cursor.key[cursor.keyWords - 1]!) | 0
-  }
-}
-
-/** The corpus in chunks of whole messages, BATCH each. */
-function batches({ octets }: Corpus): Uint8Array[] {
-  const chunks: Uint8Array[] = []
-  let from = 0
-  let count = 0
-  for (let at = 0; at < octets.length; ) {
-    at += (octets[at + 16]! << 8) | octets[at + 17]!
-    if (++count < BATCH) continue
-    chunks.push(octets.subarray(from, at))
-    from = at
-    count = 0
-  }
-  return chunks
-}
-
-interface Subject {
+/** What one subject needed an octet in each round, in CPU microseconds; what it allocated. */
+interface Rounds {
   name: string
-  work: (chunk: Uint8Array) => void
+  cpu: number[]
+  /** In the same round: the byte loop, and srv6d. */
+  loop: number[]
+  srv6d: number[]
+  allocated?: number | undefined
 }
 
-/** Where sums go, so that the loop that makes them is not left out. */
-const kept = { sum: 0 }
-
-function subjects(): Subject[] {
-  const parser = new Framer(new Reader(false))
-  const walker = new Framer(new Reader(true))
-  const addUp = (chunk: Uint8Array) => {
-    let sum = 0
-    for (let k = 0; k < chunk.length; k++) sum = (sum + chunk[k]!) | 0
-    kept.sum ^= sum
-  }
-  return [
-    { name: OCTETS, work: addUp },
-    { name: 'parse', work: (chunk) => parser.push(chunk) },
-    { name: 'parse and walk', work: (chunk) => walker.push(chunk) },
-  ]
-}
-
-/** Octets of heap a message costs: the least of some rounds, as the compiler allocates too. */
-function allocated({ work }: Subject, chunks: Uint8Array[]): number {
-  let least = Number.POSITIVE_INFINITY
-  for (let round = 0; round < 5; round++) {
-    const before = process.memoryUsage().heapUsed
-    for (let k = 0; k < 50; k++) for (const chunk of chunks) work(chunk)
-    const grown = process.memoryUsage().heapUsed - before
-    if (grown >= 0) least = Math.min(least, grown)
-  }
-  const perMessage = least / (50 * chunks.length * BATCH)
-  return perMessage < 0.01 ? 0 : perMessage
-}
-
-/** Measures all subjects on the standard corpora of about 20,000 routes. */
-export async function run(): Promise<Measurement[]> {
-  const out: Measurement[] = []
-  for (const corpus of standardCorpora(20_000)) {
-    const chunks = batches(corpus)
-    const octets = chunks.reduce((sum, chunk) => sum + chunk.length, 0) / chunks.length
-    const prefixes = (corpus.prefixes * BATCH) / corpus.messages
-    let loop = 0
-    for (const subject of subjects()) {
-      const { min, p50, p99 } = await timeOf(subject, chunks)
-      if (loop === 0) loop = min
-      const add = (metric: string, value: number, unit: string) =>
-        out.push({
-          bench: 'parse',
-          corpus: corpus.name,
-          subject: subject.name,
-          metric,
-          value,
-          unit,
-        })
-      const isLoop = subject.name === OCTETS
-      add('throughput', octets / min / 1e-3, 'MB/s')
-      add('messages', (BATCH / min) * 1e3, 'M/s')
-      add('prefixes', isLoop ? 0 : (prefixes / min) * 1e3, 'M/s')
-      add('ratio', loop / min, 'x octets')
-      add('per message', min / BATCH, 'ns')
-      add('p50', p50 / BATCH, 'ns')
-      add('p99', p99 / BATCH, 'ns')
-      add('allocated', allocated(subject, chunks), 'B/message')
+/** All rounds over one corpus: srv6d and the byte loop in turns, then each peer. */
+async function measure(
+  corpus: Corpus,
+  child: ParseProcess,
+  peers: Peer[],
+  { quick, note }: BenchOptions,
+): Promise<Rounds[]> {
+  const file = fileOf(corpus)
+  const allocated = await child.ask({ ask: 'allocated', file })
+  const row = (name: string): Rounds => ({ name, cpu: [], loop: [], srv6d: [] })
+  const own = SUBJECTS.map((name, k) => ({ ...row(name), allocated: allocated[k] }))
+  const running = peers
+    .filter((peer) => peer.skips(corpus) === undefined)
+    .map((peer) => ({ peer, row: row(peer.name), once: peer.prepare(corpus, file) }))
+  for (let round = 0; round < (quick ? 1 : 5); round++) {
+    const times = await child.ask({ ask: 'cpu', file, ...(quick ? QUICK : TURNS) })
+    const add = (to: Rounds, cpu: number) => {
+      to.cpu.push(cpu)
+      to.loop.push(times[0]!)
+      to.srv6d.push(times[1]!)
+    }
+    for (const [k, cpu] of times.entries()) add(own[k]!, cpu)
+    for (const { peer, row, once } of running) {
+      if (round >= peer.rounds) continue
+      const run = once(quick ? 20 : 250)
+      if (round === 0) compareCounts(peer, corpus, run, note)
+      add(row, run.cpu / run.octets)
+      if (run.allocated !== undefined) row.allocated = run.allocated / run.messages
     }
   }
-  return out
+  return [...own, ...running.map(({ row }) => row)]
 }
 
-/**
- * Times of one batch in ns. Throughput is that of the fastest batch: on a machine that others use
- * too, the median says more about them.
- */
-async function timeOf(
-  { name, work }: Subject,
-  chunks: Uint8Array[],
-): Promise<{ min: number; p50: number; p99: number }> {
-  const bench = new Bench({ time: 400, warmupTime: 200 })
-  let next = 0
-  bench.add(name, () => {
-    work(chunks[next]!)
-    next = (next + 1) % chunks.length
-  })
-  const [task] = await bench.run()
-  const result = task?.result
-  if (result === undefined || !('latency' in result)) throw new Error(`${name} did not run`)
-  const { min, p50, p99 } = result.latency
-  return { min: min * 1e6, p50: p50 * 1e6, p99: p99 * 1e6 }
+const TURNS = { cycles: 8, ms: 10 }
+const QUICK = { cycles: 1, ms: 1 }
+
+function fileOf({ name }: Corpus): string {
+  return join(cacheFolder(), `${name}.bgp`)
+}
+
+/** What a peer does not read: one line a reason. */
+function noteSkipped(peer: Peer, corpora: Corpus[], note: (text: string) => void): void {
+  for (const reason of new Set(corpora.map((corpus) => peer.skips(corpus)))) {
+    if (reason === undefined) continue
+    const names = corpora.filter((corpus) => peer.skips(corpus) === reason).map(({ name }) => name)
+    note(`${peer.name} not run on ${names.join(', ')}: ${reason}`)
+  }
+}
+
+/** A peer that reads less than there is must not look fast by it. */
+function compareCounts(
+  { name }: Peer,
+  corpus: Corpus,
+  { refused, counted = corpus.prefixes }: PeerRun,
+  note: (text: string) => void,
+): void {
+  if (refused !== undefined) note(`${name} on ${corpus.name}: ${refused} of ${corpus.messages}`)
+  if (counted !== corpus.prefixes) {
+    note(`${name} on ${corpus.name}: finds ${counted} prefixes of ${corpus.prefixes}`)
+  }
+}
+
+function measurements(corpus: Corpus, row: Rounds): Measurement[] {
+  const octets = corpus.octets.length
+  const cpu = median(row.cpu)
+  const over = (list: number[]) => median(list.map((value, k) => value / row.cpu[k]!))
+  const isOwn = SUBJECTS.some((name) => name === row.name)
+  const values: [metric: string, value: number | undefined, unit: string][] = [
+    ['throughput', 1 / cpu, 'MB/s'],
+    ['messages', corpus.messages / octets / cpu, 'M/s'],
+    ['prefixes', row.name === LOOP ? undefined : corpus.prefixes / octets / cpu, 'M/s'],
+    ['allocated', row.allocated, 'B/message'],
+    ['ratio', over(row.loop), `x ${LOOP}`],
+    [`${SRV6D} is`, isOwn ? undefined : 1 / over(row.srv6d), 'x as fast'],
+  ]
+  return values.flatMap(([metric, value, unit]) =>
+    value === undefined
+      ? []
+      : [{ bench: 'parse', corpus: corpus.name, subject: row.name, metric, value, unit }],
+  )
+}
+
+/** Measures all subjects on all corpora. */
+export async function run(options: BenchOptions): Promise<Measurement[]> {
+  const peers: Peer[] = []
+  for (const found of options.peers ? findPeers() : []) {
+    if ('reason' in found) options.note(`${found.name} not run: ${found.reason}`)
+    else peers.push(found)
+  }
+  const corpora = standardCorpora(options.quick ? 2000 : 20_000)
+  for (const peer of peers) noteSkipped(peer, corpora, options.note)
+  const child = new ParseProcess()
+  try {
+    // what the compiler makes of the parser must suit all corpora, as in a daemon
+    for (const corpus of corpora) {
+      writeFileSync(fileOf(corpus), corpus.octets)
+      await child.ask({ ask: 'warm', file: fileOf(corpus) })
+    }
+    const out: Measurement[] = []
+    for (const corpus of corpora) {
+      for (const row of await measure(corpus, child, peers, options)) {
+        out.push(...measurements(corpus, row))
+      }
+    }
+    return out
+  } finally {
+    child.close()
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * The command line of srv6d-cli: yargs says what was asked, a job fetches the answer and prints it.
+ * The command line of srv6d-cli: yargs says what was asked, a job fetches the answer and prints it;
+ * `decode`, which needs no daemon, prints as it reads.
  * Ends with 0, with 1 when there is no answer to give, with 2 when the command line is wrong.
  */
 import { isIP, SocketAddress } from 'node:net'
@@ -13,6 +14,7 @@ import type {
   VrfsReply,
 } from '../daemon/api-schema.ts'
 import { ClientError, get } from './client.ts'
+import type { DecodeArguments } from './decode.ts'
 import { formatNeighborDetail, formatNeighborTable } from './format-neighbors.ts'
 import { formatRouteDetail, formatRouteTable, type RouteScope } from './format-routes.ts'
 import { formatSidTable, formatStatus } from './format-sids.ts'
@@ -21,13 +23,14 @@ import type { Style } from './table.ts'
 
 const DEFAULT_SOCKET = '/run/srv6d/srv6d.sock'
 
-const USAGE = `Asks srv6d what it knows.
+const USAGE = `Asks srv6d what it knows, and decodes files without it.
 
   $0 show routes [vrf NAME | vpn] [PREFIX | ADDRESS]
   $0 show neighbors [ADDRESS]
   $0 show vrfs [NAME]
   $0 show sids
-  $0 show status`
+  $0 show status
+  $0 decode FILE | HEX | -`
 
 /** What the CLI needs of its process; a test brings its own. */
 export interface CliProcess {
@@ -36,8 +39,9 @@ export interface CliProcess {
     NO_COLOR?: string | undefined
     TERM?: string | undefined
   }
+  stdin?: AsyncIterable<Uint8Array>
   stdout: { write(text: string): unknown; isTTY?: boolean; columns?: number }
-  stderr: { write(text: string): unknown }
+  stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number }
 }
 
 /** The options every command has. */
@@ -57,7 +61,12 @@ type Job = () => Promise<Answer>
 /** Runs one command line and gives the exit status. */
 export async function runCli(args: readonly string[], io: CliProcess): Promise<number> {
   try {
-    const { job, json, help } = await readCommandLine(args, io)
+    const { job, decoding, json, help } = await readCommandLine(args, io)
+    if (decoding) {
+      // Loaded only here: most of what it needs `show` does not.
+      const { decode } = await import('./decode.ts')
+      return await decode({ ...decoding, json }, io, styleOf(io))
+    }
     if (!job) {
       io.stdout.write(`${help}\n`)
       return 0
@@ -77,13 +86,15 @@ const SHOW_WHAT = 'expected show and one of routes, neighbors, vrfs, sids, statu
 
 interface Wanted {
   job: Job | null
+  /** The arguments of `decode`. */
+  decoding: Omit<DecodeArguments, 'json'> | null
   json: boolean
   /** The text of --help or --version, when that was asked. */
   help: string
 }
 
 async function readCommandLine(args: readonly string[], io: CliProcess): Promise<Wanted> {
-  const wanted: Wanted = { job: null, json: false, help: '' }
+  const wanted: Wanted = { job: null, decoding: null, json: false, help: '' }
   const choose = (argv: Common, job: Job) => {
     wanted.json = argv.json
     wanted.job = job
@@ -141,7 +152,26 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
         .demandCommand(1, SHOW_WHAT)
         .strictCommands(),
     )
-    .demandCommand(1, 'expected a command: show')
+    .command(
+      'decode <input..>',
+      'MRT, pcap, BGP messages, hex: a file, - for standard input, or hex digits',
+      (decode) =>
+        decode
+          .positional('input', { type: 'string', array: true, demandOption: true })
+          .option('summary', { type: 'boolean', default: false, describe: 'only counts' })
+          .option('family', { type: 'string', describe: 'only what has routes of this family' })
+          .option('add-path', {
+            type: 'boolean',
+            default: false,
+            describe: 'NLRI have path identifiers, though no OPEN says so',
+          }),
+      (argv) => {
+        const { input, summary, family, addPath } = argv
+        wanted.json = argv.json
+        wanted.decoding = { input, summary, family, addPath }
+      },
+    )
+    .demandCommand(1, 'expected a command: show or decode')
     .strict()
     .detectLocale(false)
     .version(manifest.version)

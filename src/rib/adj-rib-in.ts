@@ -2,7 +2,7 @@ import { equalBytes, u32 } from '../base/bytes.ts'
 import { NONE } from '../base/id.ts'
 import { asPathHas } from '../wire/as-path.ts'
 import { NlriCursor } from '../wire/nlri-cursor.ts'
-import { Attr, Family, familySpec, Outcome } from '../wire/registry.ts'
+import { Attr, FAMILIES, Family, familySpec, Outcome } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import { Why } from './decision.ts'
 import type { LocRib, RibContext } from './loc-rib.ts'
@@ -37,7 +37,7 @@ export class AdjRibIn {
   readonly #cursor = new NlriCursor()
   /** The table of each family, by family number; undefined: not negotiated. */
   readonly #ribs: (LocRib | undefined)[]
-  readonly #received = new Int32Array(8)
+  readonly #received = new Int32Array(FAMILIES.length + 1)
   /** A family over its limit since the last `apply`, 0: none. */
   overLimit: Family | 0 = 0
 

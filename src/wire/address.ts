@@ -3,7 +3,7 @@
  * configuration, logs and show; never on the update path. The one user of ip-address in wire.
  */
 import { Address4, Address6 } from 'ip-address'
-import { hexOf, putU16, putU32, u16, u32 } from '../base/bytes.ts'
+import { hexOf, putU16, putU32, u16, u24, u32 } from '../base/bytes.ts'
 import { Family, familySpec } from './registry.ts'
 
 /** Octets of an address to text: IPv4 dotted, IPv6 in the form of RFC 5952. */
@@ -52,12 +52,23 @@ export function formatKey(
   at: number,
   bits: number,
 ): { rd?: string; prefix: string } {
+  if (family === Family.ROUTE_TARGET) return { prefix: formatRtcKey(words, at, bits) }
   const spec = familySpec(family)
   if (!spec.hasRd) return { prefix: formatPrefix(words, at, spec.addressBytes, bits) }
   const rd = new Uint8Array(8)
   putU32(rd, 0, words[at]!)
   putU32(rd, 4, words[at + 1]!)
   return { rd: formatRd(rd, 0), prefix: formatPrefix(words, at + 2, spec.addressBytes, bits) }
+}
+
+/** `65000:rt:65000:10/96`, `65000:0x0002fde8/64`, `default` (RFC 4684 §4). */
+function formatRtcKey(words: Int32Array, at: number, bits: number): string {
+  if (bits === 0) return 'default'
+  const octets = new Uint8Array(12)
+  for (let k = 0; k < 12; k += 4) putU32(octets, k, words[at + (k >> 2)]!)
+  const target = bits === 96 ? formatExtCommunity(octets, 4) : ''
+  const tail = target === '' ? `0x${hexOf(octets, 4, (bits + 7) >> 3)}` : target
+  return `${u32(octets, 0)}:${tail}/${bits}`
 }
 
 export interface Prefix {
@@ -173,13 +184,39 @@ export function formatRouteTarget(buf: Uint8Array, at = 0): string {
   return formatAdministered(buf[at]! & 0x3f, buf, at + 2)
 }
 
-/** `rt:65000:10`, `soo:65000:10`; hexadecimal for every other extended community. */
+/** Extended communities with a form of their own, by type and sub-type (IANA), the value behind them. */
+const EXT_COMMUNITY_TEXTS = new Map<number, (buf: Uint8Array, at: number) => string>([
+  [0x030b, (buf, at) => `color:${u32(buf, at + 2)}`], // RFC 9012 §4.3
+  [0x030c, (buf, at) => `encapsulation:${u16(buf, at + 4)}`], // RFC 9012 §4.1
+  [0x0600, (buf, at) => `mac-mobility:${u32(buf, at + 2)}${buf[at]! & 1 ? ':sticky' : ''}`], // RFC 7432 §7.7
+  [0x0601, (buf, at) => `esi-label:${u24(buf, at + 3)}:${buf[at]! & 1 ? 'single' : 'all'}-active`], // RFC 7432 §7.5
+  [0x0602, (buf, at) => `es-import:${formatMac(buf, at, 6)}`], // RFC 7432 §7.6
+  [0x0603, (buf, at) => `router-mac:${formatMac(buf, at, 6)}`], // RFC 9135 §8.1
+])
+
+/** `rt:65000:10`, `soo:65000:10`, `color:100`, `router-mac:…`; hexadecimal for the other extended communities. */
 export function formatExtCommunity(buf: Uint8Array, at = 0): string {
   const type = buf[at]!
   const subType = buf[at + 1]!
+  const format = EXT_COMMUNITY_TEXTS.get((type << 8) | subType)
+  if (format) return format(buf, at + 2)
   if (type <= 2 && subType === ROUTE_TARGET) return `rt:${formatAdministered(type, buf, at + 2)}`
   if (type <= 2 && subType === ROUTE_ORIGIN) return `soo:${formatAdministered(type, buf, at + 2)}`
   return `0x${hexOf(buf, at, at + 8)}`
+}
+
+/** Twenty octets to `rt:2001:db8::1:10`, `soo:2001:db8::1:10`, else hexadecimal (RFC 5701 §2). */
+export function formatIpv6ExtCommunity(buf: Uint8Array, at = 0): string {
+  const subType = buf[at + 1]!
+  const known = buf[at] === 0 && (subType === ROUTE_TARGET || subType === ROUTE_ORIGIN)
+  if (!known) return `0x${hexOf(buf, at, at + 20)}`
+  const name = subType === ROUTE_TARGET ? 'rt' : 'soo'
+  return `${name}:${formatAddress(buf, at + 2, 16)}:${u16(buf, at + 18)}`
+}
+
+/** `02:00:00:00:00:01`: a MAC address of six octets, or an Ethernet segment identifier of ten. */
+export function formatMac(buf: Uint8Array, at: number, octets: 6 | 10): string {
+  return hexOf(buf, at, at + octets).replace(/..(?!$)/g, '$&:')
 }
 
 /** IANA well-known communities (RFC 1997, RFC 3765, RFC 7999, RFC 8326, RFC 9494). */

@@ -2,56 +2,46 @@
  * One UPDATE as a plain object, with the octets each part came from: for tests, logs and the CLI.
  * On top of parseUpdate and NlriCursor; nothing of the daemon's update path uses it.
  */
-import { hexOf, u16, u24, u32 } from '../base/bytes.ts'
+import { hexOf, u16, u32 } from '../base/bytes.ts'
 import {
   formatAddress,
   formatCommunity,
   formatExtCommunity,
-  formatKey,
+  formatIpv6ExtCommunity,
   formatLargeCommunity,
-  formatRd,
 } from './address.ts'
-import { formatAsPath } from './as-path.ts'
+import { formatAsPath, writeExpandedAsPath } from './as-path.ts'
+import { checkAigp, checkAsPath } from './attr-check.ts'
+import {
+  type DecodedNlri,
+  type DecodedReach,
+  type DecodedUnreach,
+  decodeNlri,
+  decodeReach,
+  decodeUnreach,
+} from './decode-nlri.ts'
 import { type DecodedTlv, decodePrefixSid } from './decode-prefix-sid.ts'
-import { NlriCursor } from './nlri-cursor.ts'
+import { type DecodedPmsi, type DecodedTunnel, decodePmsi, decodeTunnels } from './decode-tunnel.ts'
 import { checkPrefixSid } from './prefix-sid.ts'
-import { Attr, AttrFlag, attrName, Family, familyName, familySpec, Outcome } from './registry.ts'
-import { checkAsPath } from './update-check.ts'
+import { Attr, AttrFlag, attrName, ErrorCode, Family, familySpec, Outcome } from './registry.ts'
 import { parseUpdate } from './update-parser.ts'
 import { reasonText } from './update-reason.ts'
 import { type UpdateSession, UpdateView } from './update-view.ts'
 
-/** One prefix and the octets it was read from. */
-export interface DecodedNlri {
-  at: number
-  end: number
-  rd?: string
-  prefix: string
-  /** The three octets of the label field, of a withdrawn route too. */
-  label?: number
-  pathId?: number
-}
-
-/** RFC 4760 §3. */
-export interface DecodedReach {
-  family: string
-  nextHops: string[]
-  /** Route distinguisher before each next hop, for the VPN families. */
-  nextHopRds?: string[]
-  reserved: number
-  nlri: DecodedNlri[]
-}
-
-/** RFC 4760 §4. */
-export interface DecodedUnreach {
-  family: string
-  withdrawn: DecodedNlri[]
-}
+export type { DecodedEvpn, DecodedNlri, DecodedReach, DecodedUnreach } from './decode-nlri.ts'
+export type { DecodedTlv } from './decode-prefix-sid.ts'
+export type { DecodedPmsi, DecodedTunnel, DecodedTunnelSubTlv } from './decode-tunnel.ts'
 
 /** RFC 4271 §5.1.7. */
 export interface DecodedAggregator {
   as: number
   address: string
+}
+
+/** One TLV of AIGP; the metric of type 1 in decimal (64 bits), another's octets as `0x…` (RFC 7311 §3). */
+export interface DecodedAigp {
+  type: number
+  value: string
 }
 
 /** A value by attribute; where it is malformed or not known, the octets as `0x…`. */
@@ -64,6 +54,19 @@ export type DecodedValue =
   | DecodedReach
   | DecodedUnreach
   | DecodedTlv[]
+  | DecodedAigp[]
+  | DecodedPmsi
+  | DecodedTunnel[]
+
+/** What RFC 7606 says of one attribute or of a message; `at` … `end` are the octets it is about. */
+export interface DecodedVerdict {
+  outcome: OutcomeName
+  reason: string
+  code: number
+  subcode: number
+  at: number
+  end: number
+}
 
 export interface DecodedAttribute {
   at: number
@@ -75,14 +78,20 @@ export interface DecodedAttribute {
   value: DecodedValue
   /** 'discarded': attribute discard; 'duplicate': of a type that came before (RFC 7606 §3 g). */
   ignored?: 'discarded' | 'duplicate'
+  /** Left out where the attribute is accepted. */
+  verdict?: DecodedVerdict
 }
 
 export interface DecodedUpdate {
-  outcome: 'ok' | 'attribute-discard' | 'treat-as-withdraw' | 'afi-safi-disable' | 'session-reset'
+  outcome: OutcomeName
   reason: string | null
   /** Attribute the reason is about. */
   reasonAttribute: string | null
+  /** The worst verdict, null when the outcome is 'ok'. */
+  verdict: DecodedVerdict | null
   endOfRib: string | null
+  /** AS_PATH with AS4_PATH merged into it (RFC 6793 §4.2.3); null without a sound one. */
+  asPath: string | null
   withdrawn: DecodedNlri[]
   attributes: DecodedAttribute[]
   nlri: DecodedNlri[]
@@ -97,6 +106,7 @@ const OUTCOME_NAMES = [
   'afi-safi-disable',
   'session-reset',
 ] as const
+export type OutcomeName = (typeof OUTCOME_NAMES)[number]
 
 /** Decodes the body of an UPDATE (RFC 4271 §4.3) as a session that negotiated `session` reads it. */
 export function decodeUpdate(
@@ -115,12 +125,35 @@ export function decodeUpdate(
     outcome: OUTCOME_NAMES[outcome],
     reason: outcome === Outcome.OK ? null : reasonText(view.reason),
     reasonAttribute: view.errorAttr === 0 ? null : attrName(view.errorAttr),
+    verdict: outcome === Outcome.OK ? null : verdictOf(view),
     endOfRib: view.endOfRib === 0 ? null : familySpec(view.endOfRib).name,
+    asPath: mergedAsPath(view),
     withdrawn: sound ? decodeNlri(view, withdrawnAt, withdrawnEnd, v4, true) : [],
     attributes,
     nlri: sound ? decodeNlri(view, nlriAt, nlriEnd, v4, false) : [],
     rest: restAt < view.attrsEnd ? restOf(buf, restAt, view.attrsEnd) : null,
   }
+}
+
+function verdictOf(view: UpdateView): DecodedVerdict {
+  return {
+    outcome: OUTCOME_NAMES[view.outcome],
+    reason: reasonText(view.reason),
+    code: view.errorCode,
+    subcode: view.errorSubcode,
+    at: view.faultAt,
+    end: view.faultEnd,
+  }
+}
+
+/** At most every two-octet AS number grows to four octets. */
+function mergedAsPath(view: UpdateView): string | null {
+  const row = view.indexOf(Attr.AS_PATH)
+  if (row < 0 || view.attrOutcome[row] !== Outcome.OK) return null
+  const as4 = view.indexOf(Attr.AS4_PATH)
+  const room = 2 * (view.attrEnd[row]! - view.attrAt[row]!)
+  const out = new Uint8Array(room + (as4 < 0 ? 0 : view.attrEnd[as4]! - view.attrAt[as4]!))
+  return formatAsPath(out, 0, writeExpandedAsPath(view, out, 0))
 }
 
 function restOf(
@@ -163,7 +196,17 @@ function decodeAttribute(
   const value = decodeValue(view, type, valueAt, end) ?? rawValue(view.buf, valueAt, end)
   const attribute: DecodedAttribute = { at, valueAt, end, flags, type, name, value }
   if (row >= 0 && !listed) attribute.ignored = 'duplicate'
-  if (listed && view.attrDiscard[row] === 1) attribute.ignored = 'discarded'
+  if (!listed) return attribute
+  if (view.attrDiscard[row] === 1) attribute.ignored = 'discarded'
+  if (view.attrOutcome[row] === Outcome.OK) return attribute
+  attribute.verdict = {
+    outcome: OUTCOME_NAMES[view.attrOutcome[row]!]!,
+    reason: reasonText(view.attrReason[row]!),
+    code: ErrorCode.UPDATE_MESSAGE,
+    subcode: view.attrSubcode[row]!,
+    at: view.attrFaultAt[row]!,
+    end: view.attrFaultEnd[row]!,
+  }
   return attribute
 }
 
@@ -204,9 +247,17 @@ function decodeValue(view: UpdateView, type: number, at: number, end: number): D
     case Attr.LARGE_COMMUNITY:
       return decodeList(buf, at, end, 12, formatLargeCommunity)
     case Attr.MP_REACH_NLRI:
-      return decodeReach(view, at)
+      return view.reachAfi === 0 ? null : decodeReach(view, at)
     case Attr.MP_UNREACH_NLRI:
       return decodeUnreach(view, at)
+    case Attr.PMSI_TUNNEL:
+      return decodePmsi(buf, at, end)
+    case Attr.TUNNEL_ENCAPSULATION:
+      return decodeTunnels(buf, at, end)
+    case Attr.IPV6_EXTENDED_COMMUNITIES:
+      return decodeList(buf, at, end, 20, formatIpv6ExtCommunity)
+    case Attr.AIGP:
+      return decodeAigp(buf, at, end)
     case Attr.PREFIX_SID:
       return checkPrefixSid(buf, at, end) === 0 ? decodePrefixSid(buf, at, end) : null
     default:
@@ -250,56 +301,12 @@ function decodeList(
   return out
 }
 
-function decodeReach(view: UpdateView, at: number): DecodedReach | null {
-  const family = view.reachFamily
-  if (family === 0 || view.nextHopLen === 0 || view.nextHopAt !== at + 4) return null
-  const reserved = view.nextHopAt + view.nextHopLen
-  if (reserved + 1 !== view.reachAt) return null
-  const { hasRd } = familySpec(family)
-  const rdBytes = hasRd ? 8 : 0
-  const addressBytes = view.nextHopLen === rdBytes + 4 ? 4 : 16
-  const nextHops: string[] = []
-  const nextHopRds: string[] = []
-  for (let k = view.nextHopAt; k < reserved; k += rdBytes + addressBytes) {
-    if (hasRd) nextHopRds.push(formatRd(view.buf, k))
-    nextHops.push(formatAddress(view.buf, k + rdBytes, addressBytes))
-  }
-  return {
-    family: familyName(view.reachAfi, view.reachSafi),
-    nextHops,
-    ...(hasRd ? { nextHopRds } : {}),
-    reserved: view.buf[reserved]!,
-    nlri: decodeNlri(view, view.reachAt, view.reachEnd, family, false),
-  }
-}
-
-function decodeUnreach(view: UpdateView, at: number): DecodedUnreach | null {
-  const family = view.unreachFamily
-  if (family === 0 || view.unreachAt !== at + 3) return null
-  return {
-    family: familyName(view.unreachAfi, view.unreachSafi),
-    withdrawn: decodeNlri(view, view.unreachAt, view.unreachEnd, family, true),
-  }
-}
-
-function decodeNlri(
-  view: UpdateView,
-  at: number,
-  end: number,
-  family: Family,
-  withdraw: boolean,
-): DecodedNlri[] {
-  const out: DecodedNlri[] = []
-  const cursor = new NlriCursor()
-  const addPath = (view.addPath & (1 << family)) !== 0
-  const { hasLabel } = familySpec(family)
-  cursor.start(view.buf, at, end, family, addPath, withdraw)
-  while (cursor.next()) {
-    const key = formatKey(family, cursor.key, 0, cursor.prefixBits)
-    const nlri: DecodedNlri = { at: cursor.nlriAt, end: cursor.at, ...key }
-    if (hasLabel) nlri.label = u24(view.buf, cursor.nlriAt + (addPath ? 5 : 1))
-    if (addPath) nlri.pathId = cursor.pathId
-    out.push(nlri)
+function decodeAigp(buf: Uint8Array, at: number, end: number): DecodedAigp[] | null {
+  if (at === end || checkAigp(buf, at, end) !== 0) return null
+  const out: DecodedAigp[] = []
+  for (let k = at; k < end; k += u16(buf, k + 1)) {
+    const hex = `0x${hexOf(buf, k + 3, k + u16(buf, k + 1))}`
+    out.push({ type: buf[k]!, value: buf[k] === 1 ? BigInt(hex).toString() : hex })
   }
   return out
 }

@@ -43,6 +43,11 @@ export class Framer {
     this.#sink = sink
   }
 
+  /** Octets of a message that is not complete yet. */
+  get pending(): number {
+    return this.#have
+  }
+
   /** Forgets a message that is not complete, and what is left of a chunk that is being pushed. */
   reset(): void {
     this.#have = 0

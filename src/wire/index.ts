@@ -2,14 +2,40 @@
 export * from './address.ts'
 export * from './as-path.ts'
 export {
+  type DecodedAggregator,
+  type DecodedAigp,
   type DecodedAttribute,
+  type DecodedEvpn,
   type DecodedNlri,
+  type DecodedPmsi,
+  type DecodedReach,
+  type DecodedTlv,
+  type DecodedTunnel,
+  type DecodedTunnelSubTlv,
+  type DecodedUnreach,
   type DecodedUpdate,
+  type DecodedValue,
+  type DecodedVerdict,
   decodeUpdate,
 } from './decode.ts'
 export { BgpError } from './error.ts'
+export { EvpnRoute, EvpnType, evpnTypeName } from './evpn.ts'
 export * from './ext-community.ts'
 export { Framer, type FrameSink } from './framer.ts'
+export { MrtPeerTable } from './mrt-peers.ts'
+export { MrtError, MrtReader, type MrtSink } from './mrt-reader.ts'
+export { MrtRecord, parseMrtRecord } from './mrt-record.ts'
+export { RibEntryCursor } from './mrt-rib.ts'
+export {
+  isMrtType,
+  MrtKind,
+  MrtProblem,
+  MrtType,
+  mrtProblemText,
+  mrtStateName,
+  mrtTypeName,
+} from './mrt-type.ts'
+export { checkNlri } from './nlri-check.ts'
 export { NlriCursor } from './nlri-cursor.ts'
 export {
   checkPrefixSid,

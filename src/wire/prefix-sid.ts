@@ -143,17 +143,23 @@ export class ServiceSid implements SidStructure {
  * first SRv6 L3 Service TLV, as the others are ignored and an L2 service has its own label rules.
  */
 export function checkPrefixSid(buf: Uint8Array, at: number, end: number): number {
-  if (at >= end) return PrefixSidError.EMPTY
+  return prefixSidFault(buf, at, end) & 0xff
+}
+
+/** The same with the offset from `at` of the TLV or field that is wrong above the low eight bits. */
+export function prefixSidFault(buf: Uint8Array, start: number, end: number): number {
+  if (start >= end) return PrefixSidError.EMPTY
+  let at = start
   let firstL3 = true
   while (at < end) {
-    if (end - at < HEADER) return PrefixSidError.TLV_HEADER
+    if (end - at < HEADER) return fault(PrefixSidError.TLV_HEADER, start, at)
     const type = buf[at]!
     const valueAt = at + HEADER
     const tlvEnd = valueAt + u16(buf, at + 1)
-    if (tlvEnd > end) return PrefixSidError.TLV_LENGTH
+    if (tlvEnd > end) return fault(PrefixSidError.TLV_LENGTH, start, at)
     if (type === PrefixSidTlv.SRV6_L3_SERVICE || type === PrefixSidTlv.SRV6_L2_SERVICE) {
       const isL3 = type === PrefixSidTlv.SRV6_L3_SERVICE
-      const error = checkService(buf, valueAt, tlvEnd, isL3 && firstL3)
+      const error = checkService(buf, start, valueAt, tlvEnd, isL3 && firstL3)
       if (error !== 0) return error
       if (isL3) firstL3 = false
     }
@@ -162,18 +168,30 @@ export function checkPrefixSid(buf: Uint8Array, at: number, end: number): number
   return 0
 }
 
+function fault(error: number, start: number, at: number): number {
+  return ((at - start) << 8) | error
+}
+
 /** RESERVED(1) sub-TLVs */
-function checkService(buf: Uint8Array, at: number, end: number, checkBits: boolean): number {
-  if (at >= end) return PrefixSidError.SERVICE_LENGTH
+function checkService(
+  buf: Uint8Array,
+  start: number,
+  at: number,
+  end: number,
+  checkBits: boolean,
+): number {
+  if (at >= end) return fault(PrefixSidError.SERVICE_LENGTH, start, at - HEADER)
   at++
   while (at < end) {
-    if (end - at < HEADER) return PrefixSidError.SUB_TLV_HEADER
+    if (end - at < HEADER) return fault(PrefixSidError.SUB_TLV_HEADER, start, at)
     const valueAt = at + HEADER
     const subEnd = valueAt + u16(buf, at + 1)
-    if (subEnd > end) return PrefixSidError.SUB_TLV_LENGTH
+    if (subEnd > end) return fault(PrefixSidError.SUB_TLV_LENGTH, start, at)
     if (buf[at] === SID_INFORMATION) {
-      if (subEnd - valueAt < SID_INFORMATION_MIN) return PrefixSidError.SID_INFORMATION_LENGTH
-      const error = checkSidData(buf, valueAt + SID_INFORMATION_MIN, subEnd, checkBits)
+      if (subEnd - valueAt < SID_INFORMATION_MIN) {
+        return fault(PrefixSidError.SID_INFORMATION_LENGTH, start, at)
+      }
+      const error = checkSidData(buf, start, valueAt + SID_INFORMATION_MIN, subEnd, checkBits)
       if (error !== 0) return error
     }
     at = subEnd
@@ -182,17 +200,25 @@ function checkService(buf: Uint8Array, at: number, end: number, checkBits: boole
 }
 
 /** The sub-sub-TLVs of one SID Information. */
-function checkSidData(buf: Uint8Array, at: number, end: number, checkBits: boolean): number {
+function checkSidData(
+  buf: Uint8Array,
+  start: number,
+  at: number,
+  end: number,
+  checkBits: boolean,
+): number {
   let first = true
   while (at < end) {
-    if (end - at < HEADER) return PrefixSidError.SUB_SUB_TLV_HEADER
+    if (end - at < HEADER) return fault(PrefixSidError.SUB_SUB_TLV_HEADER, start, at)
     const valueAt = at + HEADER
     const dataEnd = valueAt + u16(buf, at + 1)
-    if (dataEnd > end) return PrefixSidError.SUB_SUB_TLV_LENGTH
+    if (dataEnd > end) return fault(PrefixSidError.SUB_SUB_TLV_LENGTH, start, at)
     if (buf[at] === SID_STRUCTURE) {
-      if (dataEnd - valueAt !== SID_STRUCTURE_LEN) return PrefixSidError.SID_STRUCTURE_LENGTH
+      if (dataEnd - valueAt !== SID_STRUCTURE_LEN) {
+        return fault(PrefixSidError.SID_STRUCTURE_LENGTH, start, at)
+      }
       const error = checkBits && first ? checkStructure(buf, valueAt) : 0
-      if (error !== 0) return error
+      if (error !== 0) return fault(error, start, at)
       first = false
     }
     at = dataEnd

@@ -5,49 +5,17 @@
 
 // ── Families ──────────────────────────────────────────────────────────────────────────────────
 
-/** The address families srv6d carries; 0 stands for "not a family we know". */
-export const Family = { IPV4_UNICAST: 1, IPV6_UNICAST: 2, VPNV4: 3, VPNV6: 4 } as const
-export type Family = (typeof Family)[keyof typeof Family]
-
-export interface FamilySpec {
-  id: Family
-  afi: number
-  safi: number
-  name: string
-  addressBytes: 4 | 16
-  hasRd: boolean
-  hasLabel: boolean
-  /** 32-bit words of an NLRI key: two of the route distinguisher, then the address. */
-  keyWords: number
-  rfc: string
-}
-
-/** The rows, ascending by id. */
-// biome-ignore format: one row a family
-export const FAMILIES: readonly FamilySpec[] = [
-  { id: 1, afi: 1, safi: 1,   name: 'ipv4-unicast', addressBytes: 4,  hasRd: false, hasLabel: false, keyWords: 1, rfc: 'RFC 4760' },
-  { id: 2, afi: 2, safi: 1,   name: 'ipv6-unicast', addressBytes: 16, hasRd: false, hasLabel: false, keyWords: 4, rfc: 'RFC 2545' },
-  { id: 3, afi: 1, safi: 128, name: 'vpnv4',        addressBytes: 4,  hasRd: true,  hasLabel: true,  keyWords: 3, rfc: 'RFC 4364' },
-  { id: 4, afi: 2, safi: 128, name: 'vpnv6',        addressBytes: 16, hasRd: true,  hasLabel: true,  keyWords: 6, rfc: 'RFC 4659' },
-]
-
-/** The row of a family. */
-export function familySpec(family: Family): FamilySpec {
-  return FAMILIES[family - 1]!
-}
-
-/** AFI and SAFI (RFC 4760 §3) to a family, 0 when it is not one of ours. */
-export function familyOf(afi: number, safi: number): Family | 0 {
-  if (safi === 1) return afi === 1 ? Family.IPV4_UNICAST : afi === 2 ? Family.IPV6_UNICAST : 0
-  if (safi === 128) return afi === 1 ? Family.VPNV4 : afi === 2 ? Family.VPNV6 : 0
-  return 0
-}
-
-/** 'vpnv4'; for a family that is not ours '25/70'. */
-export function familyName(afi: number, safi: number): string {
-  const family = familyOf(afi, safi)
-  return family === 0 ? `${afi}/${safi}` : familySpec(family).name
-}
+export {
+  ALL_FAMILIES,
+  FAMILIES,
+  Family,
+  type FamilySpec,
+  familyName,
+  familyOf,
+  familySpec,
+  isNextHopLength,
+  type NlriKind,
+} from './family.ts'
 
 // ── Messages ──────────────────────────────────────────────────────────────────────────────────
 

@@ -2,9 +2,7 @@
  * HOT: the form of one path attribute and of the message as a whole, RFC 7606. Verdicts go into
  * the view as numbers; nothing throws and nothing is allocated. Called by update-parser.ts.
  */
-import { i32, u16 } from '../base/bytes.ts'
-import { AsSegment } from './as-path.ts'
-import { checkPrefixSid } from './prefix-sid.ts'
+import { offsetOfFault, reasonOfFault } from './attr-check.ts'
 import {
   Attr,
   AttrFlag,
@@ -63,108 +61,81 @@ function unwantedReason(type: number, kind: number): number {
  */
 export function checkFlags(view: UpdateView, row: number, session: UpdateSession): boolean {
   const type = view.attrType[row]!
+  const at = view.attrAt[row]!
   const unwanted = unwantedReason(type, kindOf(session))
   if (unwanted !== UpdateReason.NONE) {
     failAttribute(view, row, Outcome.ATTRIBUTE_DISCARD, unwanted)
   } else if (EXPECTED_FLAGS[type] !== NEVER) {
-    failAttribute(view, row, BAD_FLAGS_OUTCOME[type]! as Outcome, UpdateReason.FLAGS)
+    const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
+    failAttribute(view, row, outcome, UpdateReason.FLAGS, at, at + 1)
   } else if ((view.attrFlags[row]! & AttrFlag.OPTIONAL) === 0) {
-    failAttribute(view, row, Outcome.SESSION_RESET, UpdateReason.UNRECOGNIZED_WELL_KNOWN)
+    const reason = UpdateReason.UNRECOGNIZED_WELL_KNOWN
+    failAttribute(view, row, Outcome.SESSION_RESET, reason, at, at + 2)
   }
   return view.outcome !== Outcome.SESSION_RESET
 }
 
-/** The verdict on a length or value that is not as specified. */
-export function failValue(view: UpdateView, row: number, reason: number): void {
-  failAttribute(view, row, MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome, reason)
+/** The verdict on a length that is not as specified. */
+export function failLength(view: UpdateView, row: number): void {
+  failValue(view, row, UpdateReason.LENGTH)
 }
 
-/** What is wrong with a value, NONE when nothing is; its length has been checked. */
-type ValueCheck = (buf: Uint8Array, at: number, end: number, session: UpdateSession) => number
+/** The verdict on a value: `fault` is what checkValue gave. */
+export function failValue(view: UpdateView, row: number, fault: number): void {
+  const reason = reasonOfFault(fault)
+  const outcome = MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome
+  const at = reason === UpdateReason.LENGTH ? view.attrAt[row]! + 2 : view.attrValueAt[row]!
+  const faultAt = at + offsetOfFault(fault)
+  failAttribute(view, row, outcome, reason, faultAt, faultEnd(view, row, reason, faultAt))
+}
+
+/** Where what is wrong ends: its last octet where it has a size of its own, else that of the attribute. */
+function faultEnd(view: UpdateView, row: number, reason: number, at: number): number {
+  switch (reason) {
+    case UpdateReason.LENGTH:
+      return view.attrValueAt[row]!
+    case UpdateReason.ORIGIN_VALUE:
+    case UpdateReason.AS_PATH_SEGMENT_TYPE:
+    case UpdateReason.AS_PATH_SEGMENT_EMPTY:
+    case UpdateReason.AS_PATH_SEGMENT_LENGTH:
+    case UpdateReason.AS_PATH_CONFEDERATION:
+      return at + 1
+    case UpdateReason.AS_ZERO: {
+      const type = view.attrType[row]!
+      const isAs4 = type === Attr.AS4_PATH || type === Attr.AS4_AGGREGATOR
+      return at + (isAs4 || view.asn4 ? 4 : 2)
+    }
+    default:
+      return view.attrEnd[row]!
+  }
+}
 
 /**
- * By type: the check of the attributes whose value can be wrong though its length is right, null
- * for the others. NEXT_HOP may be any address: whether it can be used is for policy to say.
+ * Records a verdict about the attribute in `row`, for which `faultAt` … `faultEnd` is the reason;
+ * one that is discarded is marked as such.
  */
-export const VALUE_CHECKS: readonly (ValueCheck | null)[] = (() => {
-  const checks = new Array<ValueCheck | null>(256).fill(null)
-  checks[Attr.ORIGIN] = (buf, at) => (buf[at]! > 2 ? UpdateReason.ORIGIN_VALUE : UpdateReason.NONE)
-  checks[Attr.AS_PATH] = (buf, at, end, { asn4, ebgp }) =>
-    checkAsPath(buf, at, end, asn4 ? 4 : 2, ebgp)
-  // confederation segments in it are left out when it is merged
-  checks[Attr.AS4_PATH] = (buf, at, end) => checkAsPath(buf, at, end, 4, false)
-  checks[Attr.AGGREGATOR] = (buf, at, end, { asn4 }) => checkAggregator(buf, at, end, asn4 ? 4 : 2)
-  checks[Attr.AS4_AGGREGATOR] = (buf, at, end) => checkAggregator(buf, at, end, 4)
-  checks[Attr.AIGP] = checkAigp
-  checks[Attr.PREFIX_SID] = (buf, at, end) => {
-    const problem = checkPrefixSid(buf, at, end)
-    return problem === 0 ? UpdateReason.NONE : UpdateReason.PREFIX_SID + problem
-  }
-  return checks
-})()
-
-/** RFC 7606 §7.2: segment types, segment lengths; RFC 7607 §2: AS 0; RFC 5065 §5. */
-export function checkAsPath(
-  buf: Uint8Array,
-  at: number,
-  end: number,
-  width: 2 | 4,
-  ebgp: boolean,
-): number {
-  const { SET, CONFED_SEQUENCE, CONFED_SET } = AsSegment
-  let k = at
-  while (k < end) {
-    if (end - k < 2) return UpdateReason.AS_PATH_SEGMENT_HEADER
-    const type = buf[k]!
-    if (type < SET || type > CONFED_SET) return UpdateReason.AS_PATH_SEGMENT_TYPE
-    const count = buf[k + 1]!
-    if (count === 0) return UpdateReason.AS_PATH_SEGMENT_EMPTY
-    const segmentEnd = k + 2 + (width === 4 ? count << 2 : count << 1)
-    if (segmentEnd > end) return UpdateReason.AS_PATH_SEGMENT_LENGTH
-    if (ebgp && type >= CONFED_SEQUENCE) return UpdateReason.AS_PATH_CONFEDERATION
-    k += 2
-    if (width === 4) {
-      for (; k < segmentEnd; k += 4) if (i32(buf, k) === 0) return UpdateReason.AS_ZERO
-    } else {
-      for (; k < segmentEnd; k += 2) if (u16(buf, k) === 0) return UpdateReason.AS_ZERO
-    }
-  }
-  return UpdateReason.NONE
-}
-
-/** AS(2 or 4) address(4): RFC 7606 §7.7, RFC 7607 §2. */
-function checkAggregator(buf: Uint8Array, at: number, end: number, width: 2 | 4): number {
-  if (end - at !== width + 4) return UpdateReason.LENGTH
-  const as = width === 4 ? i32(buf, at) : u16(buf, at)
-  return as === 0 ? UpdateReason.AS_ZERO : UpdateReason.NONE
-}
-
-const AIGP_TLV = 1
-const AIGP_TLV_LENGTH = 11
-
-/** type(1) length(2) value…, the length counting all three: RFC 7311 §3. */
-function checkAigp(buf: Uint8Array, at: number, end: number): number {
-  let k = at
-  while (k < end) {
-    if (end - k < 3) return UpdateReason.AIGP_TLV
-    const length = u16(buf, k + 1)
-    if (length < 3 || k + length > end) return UpdateReason.AIGP_TLV
-    if (buf[k] === AIGP_TLV && length !== AIGP_TLV_LENGTH) return UpdateReason.AIGP_TLV
-    k += length
-  }
-  return UpdateReason.NONE
-}
-
-/** Records a verdict about the attribute in `row`; one that is discarded is marked as such. */
 export function failAttribute(
   view: UpdateView,
   row: number,
   outcome: Outcome,
   reason: number,
+  faultAt: number = view.attrAt[row]!,
+  faultEnd: number = view.attrEnd[row]!,
 ): void {
   const type = view.attrType[row]!
+  const subcode = subcodeOf(reason, type)
   if (outcome === Outcome.ATTRIBUTE_DISCARD) view.attrDiscard[row] = 1
-  view.fail(outcome, reason, subcodeOf(reason, type), type, view.attrAt[row]!, view.attrEnd[row]!)
+  view.attrOutcome[row] = outcome
+  view.attrReason[row] = reason
+  view.attrSubcode[row] = subcode
+  view.attrFaultAt[row] = faultAt
+  view.attrFaultEnd[row] = faultEnd
+  view.faults++
+  const isWorst = outcome > view.outcome
+  view.fail(outcome, reason, subcode, type, view.attrAt[row]!, view.attrEnd[row]!)
+  if (!isWorst) return
+  view.faultAt = faultAt
+  view.faultEnd = faultEnd
 }
 
 /** The UPDATE Message Error subcode a reason goes with (RFC 4271 §6.3, RFC 4760 §7). */
@@ -194,18 +165,20 @@ function subcodeOf(reason: number, type: number): number {
  */
 export function checkMessage(view: UpdateView): void {
   const hasClassic = view.attrsEnd < view.end
-  if (hasClassic || view.reachAfi !== 0) {
+  if (hasClassic || view.reachEnd !== 0) {
     requireAttribute(view, Attr.ORIGIN)
     requireAttribute(view, Attr.AS_PATH)
     if (hasClassic) requireAttribute(view, Attr.NEXT_HOP)
   }
   if (view.outcome !== Outcome.TREAT_AS_WITHDRAW) return
   const hasReachable =
-    hasClassic || view.reachAt < view.reachEnd || (view.reachAfi !== 0 && view.reachFamily === 0)
-  const onlyUnreach = view.attrCount === 1 && view.unreachAfi !== 0
+    hasClassic || view.reachAt < view.reachEnd || (view.reachEnd !== 0 && view.reachFamily === 0)
+  const onlyUnreach = view.attrCount === 1 && view.unreachEnd !== 0
   if (hasReachable || onlyUnreach) return
-  const { errorSubcode, errorAttr, errorAt, errorEnd } = view
+  const { errorSubcode, errorAttr, errorAt, errorEnd, faultAt, faultEnd } = view
   view.fail(Outcome.SESSION_RESET, UpdateReason.NO_NLRI, errorSubcode, errorAttr, errorAt, errorEnd)
+  view.faultAt = faultAt
+  view.faultEnd = faultEnd
 }
 
 function requireAttribute(view: UpdateView, type: number): void {

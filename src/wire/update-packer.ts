@@ -204,7 +204,7 @@ export class UpdatePacker {
     const lenAt = this.#writeFamily(family)
     let at = lenAt + 1
     // An IPv6 family over an IPv4 next hop: IPv4-mapped (RFC 4798 §2, RFC 4659 §3.2.1.2).
-    const mapped = len === 4 && (family === Family.IPV6_UNICAST || family === Family.VPNV6)
+    const mapped = len === 4 && familySpec(family).addressBytes === 16
     const step = len === 4 ? 4 : 16
     for (let k = 0; k < len; k += step) {
       if (this.#hasRd) at = putZeros(buf, at, RD_LEN)

@@ -26,6 +26,8 @@ export const UpdateReason = {
   NLRI: 21,
   MISSING: 22,
   NO_NLRI: 23,
+  PMSI_TUNNEL: 24,
+  TUNNEL_TLV: 25,
   /** This and above: PREFIX_SID + the reason of checkPrefixSid. */
   PREFIX_SID: 64,
 } as const
@@ -55,6 +57,8 @@ const TEXTS = [
   'NLRI length that the family does not have, or past the end',
   'mandatory attribute missing',
   'attribute error in a message without reachable NLRI',
+  'PMSI tunnel of an undefined type, or an identifier that is none of its type',
+  'tunnel TLV or sub-TLV that does not end where it should',
 ] as const
 
 /** The text of UpdateView.reason. */

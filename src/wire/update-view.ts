@@ -2,7 +2,7 @@
  * HOT: where each part of one UPDATE lies. One view a session, filled by parseUpdate, read by
  * whoever applies the message before the next one comes; everything is an offset into `buf`.
  */
-import { type Family, Outcome } from './registry.ts'
+import { ErrorCode, type Family, Outcome } from './registry.ts'
 
 /** What was negotiated with the neighbour, as far as the meaning of an UPDATE depends on it. */
 export interface UpdateSession {
@@ -14,10 +14,14 @@ export interface UpdateSession {
   addPath: number
   /** Bit (1 << family): negotiated. */
   families: number
+  /** Bit (1 << family): NLRI carry label stacks, not one label (RFC 8277 §2.1); none when left out. */
+  multipleLabels?: number
 }
 
 /** Attribute types are one octet and duplicates are not listed, so no message has more. */
 const MAX_ATTRS = 256
+/** Generations are small integers: then rowByType is cleared after all. */
+const LAST_GENERATION = 1 << 30
 
 /**
  * One UPDATE (RFC 4271 §4.3), as offsets:
@@ -39,7 +43,10 @@ export class UpdateView {
   /** The classic fields hold prefixes, but IPv4 unicast was not negotiated: both are left empty. */
   classicIgnored = false
 
-  /** MP_REACH_NLRI (RFC 4760 §3); afi 0: absent; family 0: not one we know or negotiated. */
+  /**
+   * MP_REACH_NLRI (RFC 4760 §3); reachEnd 0: absent; family 0: not one we know or negotiated, and
+   * then reachAt … reachEnd are octets that nobody has looked at.
+   */
   reachFamily: Family | 0 = 0
   reachAfi = 0
   reachSafi = 0
@@ -48,7 +55,7 @@ export class UpdateView {
   reachAt = 0
   reachEnd = 0
 
-  /** MP_UNREACH_NLRI (RFC 4760 §4); afi 0: absent; family 0: not one we know or negotiated. */
+  /** MP_UNREACH_NLRI (RFC 4760 §4); unreachEnd 0: absent; family 0: as for MP_REACH_NLRI. */
   unreachFamily: Family | 0 = 0
   unreachAfi = 0
   unreachSafi = 0
@@ -65,18 +72,34 @@ export class UpdateView {
   readonly attrEnd = new Int32Array(MAX_ATTRS)
   /** 1: to be dropped before the attributes are used (attribute discard, RFC 7606 §2). */
   readonly attrDiscard = new Uint8Array(MAX_ATTRS)
+  /** The verdict on each attribute: Outcome, UpdateReason, subcode of code 3; 0: accepted. */
+  readonly attrOutcome = new Uint8Array(MAX_ATTRS)
+  readonly attrReason = new Uint8Array(MAX_ATTRS)
+  readonly attrSubcode = new Uint8Array(MAX_ATTRS)
+  /** The octets the verdict is about, within the attribute. */
+  readonly attrFaultAt = new Int32Array(MAX_ATTRS)
+  readonly attrFaultEnd = new Int32Array(MAX_ATTRS)
+  /** How many attributes have a verdict other than OK. */
+  faults = 0
   /** Occurrences left out of the columns because the type had been seen (RFC 7606 §3 g). */
   duplicates = 0
 
   asn4 = true
   addPath = 0
+  multipleLabels = 0
 
   /** The worst verdict, and what it was about; `reason` has a text: reasonText. */
   outcome: Outcome = Outcome.OK
+  /** ErrorCode and subcode of the NOTIFICATION it would be; 0 while the outcome is OK. */
+  errorCode = 0
   errorSubcode = 0
   errorAttr = 0
+  /** The whole attribute or field, as a NOTIFICATION carries it (RFC 4271 §6.3). */
   errorAt = 0
   errorEnd = 0
+  /** The octets in it that are wrong. */
+  faultAt = 0
+  faultEnd = 0
   reason = 0
 
   /**
@@ -88,36 +111,70 @@ export class UpdateView {
   /** The family whose End-of-RIB the message is (RFC 4724 §2), else 0. */
   endOfRib: Family | 0 = 0
 
-  /** By type: row + 1 in the columns, 0 for a type the message does not have; see indexOf. */
-  readonly rowByType = new Uint16Array(256)
+  /**
+   * By type: `generation` + row where the message has the attribute, less where it has none. A new
+   * generation each message, so that nothing needs to be cleared; see indexOf.
+   */
+  readonly rowByType = new Int32Array(256)
+  generation = MAX_ATTRS
 
   /** Makes the view one of `buf` from `at` to `end` with nothing found yet. */
   reset(buf: Uint8Array, at: number, end: number): void {
     this.buf = buf
     this.at = at
     this.end = end
-    this.withdrawnAt = this.withdrawnEnd = at
-    this.attrsAt = this.attrsEnd = at
-    this.nlriAt = this.nlriEnd = end
+    this.withdrawnAt = at
+    this.withdrawnEnd = at
+    this.attrsAt = at
+    this.attrsEnd = at
+    this.nlriAt = end
+    this.nlriEnd = end
     this.classicIgnored = false
+    if (this.reachEnd !== 0) this.#clearReach()
+    if (this.unreachEnd !== 0) this.#clearUnreach()
+    if (this.reason !== 0) this.#clearVerdict()
+    if (this.faults !== 0) this.#clearFaults()
+    this.attrCount = 0
+    this.duplicates = 0
+    this.endOfRib = 0
+    this.generation += MAX_ATTRS
+    if (this.generation >= LAST_GENERATION) {
+      this.generation = MAX_ATTRS
+      this.rowByType.fill(0)
+    }
+  }
+
+  #clearReach(): void {
     this.reachFamily = 0
     this.reachAfi = this.reachSafi = 0
     this.nextHopAt = this.nextHopLen = this.reachAt = this.reachEnd = 0
+  }
+
+  #clearUnreach(): void {
     this.unreachFamily = 0
     this.unreachAfi = this.unreachSafi = 0
     this.unreachAt = this.unreachEnd = 0
-    for (let row = 0; row < this.attrCount; row++) this.rowByType[this.attrType[row]!] = 0
-    this.attrCount = 0
-    this.duplicates = 0
+  }
+
+  #clearVerdict(): void {
     this.outcome = Outcome.OK
-    this.errorSubcode = this.errorAttr = this.errorAt = this.errorEnd = this.reason = 0
+    this.errorCode = this.errorSubcode = this.errorAttr = this.errorAt = this.errorEnd = 0
+    this.faultAt = this.faultEnd = this.reason = 0
     this.treatAsWithdraw = false
-    this.endOfRib = 0
+  }
+
+  #clearFaults(): void {
+    for (let row = 0; row < this.attrCount; row++) {
+      this.attrDiscard[row] = this.attrOutcome[row] = this.attrReason[row] = 0
+      this.attrSubcode[row] = this.attrFaultAt[row] = this.attrFaultEnd[row] = 0
+    }
+    this.faults = 0
   }
 
   /** Row of the attribute of a type in the columns, -1 when the message has none. */
   indexOf(type: number): number {
-    return this.rowByType[type]! - 1
+    const row = this.rowByType[type]! - this.generation
+    return row >= 0 ? row : -1
   }
 
   /**
@@ -136,9 +193,12 @@ export class UpdateView {
     if (outcome <= this.outcome) return
     this.outcome = outcome
     this.reason = reason
+    this.errorCode = ErrorCode.UPDATE_MESSAGE
     this.errorSubcode = subcode
     this.errorAttr = attr
     this.errorAt = at
     this.errorEnd = end
+    this.faultAt = at
+    this.faultEnd = end
   }
 }

@@ -100,7 +100,11 @@ t.test('RFC 4364 §4.2, RFC 4360 §4: route distinguishers and route targets', a
 
 t.test('communities to text', async (t) => {
   t.equal(text.formatExtCommunity(hex`00 03 fd e8 00 00 00 0a`), 'soo:65000:10')
-  t.equal(text.formatExtCommunity(hex`03 0c 00 00 00 00 00 08`), '0x030c000000000008')
+  t.equal(text.formatExtCommunity(hex`03 0c 00 00 00 00 00 08`), 'encapsulation:8')
+  t.equal(text.formatExtCommunity(hex`03 0b 00 00 00 00 00 64`), 'color:100')
+  t.equal(text.formatExtCommunity(hex`06 03 02 00 00 00 00 0a`), 'router-mac:02:00:00:00:00:0a')
+  t.equal(text.formatExtCommunity(hex`06 00 01 00 00 00 00 07`), 'mac-mobility:7:sticky')
+  t.equal(text.formatExtCommunity(hex`03 0d 00 00 00 00 00 08`), '0x030d000000000008')
   t.equal(text.formatCommunity(hex`fd e8 00 64`), '65000:100')
   t.equal(text.formatCommunity(hex`ff ff ff 01`), 'no-export')
   t.equal(text.formatLargeCommunity(hex`00 00 fd e8 00 00 00 01 ff ff ff ff`), '65000:1:4294967295')

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { formatKey } from '../../src/wire/address.ts'
-import { checkNlri, NlriCursor } from '../../src/wire/nlri-cursor.ts'
+import { checkNlri } from '../../src/wire/nlri-check.ts'
+import { NlriCursor } from '../../src/wire/nlri-cursor.ts'
 import { Family, familySpec } from '../../src/wire/registry.ts'
 import * as b from '../support/builder.ts'
 import { concat, hex } from '../support/hex.ts'

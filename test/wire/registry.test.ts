@@ -8,12 +8,25 @@ t.test('families: the rows lie where their ids say, and AFI/SAFI leads back to t
     t.equal(registry.familySpec(spec.id), spec)
     t.equal(registry.familyOf(spec.afi, spec.safi), spec.id)
     t.equal(registry.familyName(spec.afi, spec.safi), spec.name)
-    t.equal(spec.keyWords, (spec.hasRd ? 2 : 0) + spec.addressBytes / 4)
+    t.equal(registry.ALL_FAMILIES & (1 << spec.id), 1 << spec.id)
+    if (spec.kind === 'evpn') continue
+    t.equal(spec.keyWords, (spec.hasRd ? 2 : 0) + spec.prefixBits / 32)
+    if (spec.kind === 'prefix') t.equal(spec.prefixBits, spec.addressBytes * 8)
   }
-  t.equal(registry.familyOf(25, 70), 0)
-  t.equal(registry.familyOf(1, 4), 0)
-  t.equal(registry.familyOf(3, 1), 0)
-  t.equal(registry.familyName(25, 70), '25/70')
+  const { IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6 } = registry.Family
+  t.same([IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6], [1, 2, 3, 4], 'the daemon has tables by these')
+  t.equal(registry.familyOf(25, 70), registry.Family.EVPN)
+  for (const [afi, safi] of [
+    [0, 0],
+    [3, 1],
+    [1, 3],
+    [2, 132],
+    [16388, 71],
+    [0xffff, 1],
+  ] as const) {
+    t.equal(registry.familyOf(afi, safi), 0)
+    t.equal(registry.familyName(afi, safi), `${afi}/${safi}`)
+  }
 })
 
 t.test('error names as RFC 4271, RFC 4486 and later ones spell them', async (t) => {

@@ -177,6 +177,8 @@ t.test(
       MP_REACH_NLRI: b.mpReach(2, 1, HOP6, P6).subarray(3),
       MP_UNREACH_NLRI: b.mpUnreach(2, 1, P6).subarray(3),
       EXTENDED_COMMUNITIES: b.routeTarget('65000:10'),
+      PMSI_TUNNEL: hex`00 06 00 00 00 c0 00 02 01`,
+      TUNNEL_ENCAPSULATION: hex`00 08 00 00`,
       IPV6_EXTENDED_COMMUNITIES: new Uint8Array(20),
       AIGP: hex`01 00 0b 00 00 00 00 00 00 00 05`,
       LARGE_COMMUNITY: b.u32be(1, 2, 3),

@@ -115,6 +115,7 @@ t.test('parseUpdate: a view used again keeps nothing of the message before', asy
   const fresh = parse(empty)
   for (const key of Object.keys(fresh) as (keyof UpdateView)[]) {
     if (typeof fresh[key] === 'object' && key !== 'buf') continue
+    if (key === 'generation') continue
     t.same(view[key], fresh[key], key)
   }
   for (let type = 0; type < 256; type++) if (view.indexOf(type) !== -1) t.fail(`type ${type}`)
