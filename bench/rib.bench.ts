@@ -9,6 +9,7 @@ import { NextHopTable } from '../src/rib/next-hop.ts'
 import { AttrsTable } from '../src/rib/path-attrs.ts'
 import { RibPeers } from '../src/rib/rib-peer.ts'
 import { Framer } from '../src/wire/framer.ts'
+import { Family } from '../src/wire/registry.ts'
 import { parseUpdate } from '../src/wire/update-parser.ts'
 import { UpdateView } from '../src/wire/update-view.ts'
 import { type Corpus, makeCorpus } from './corpus.ts'
@@ -32,9 +33,9 @@ function measure(corpus: Corpus): Measurement[] {
     wake: () => {},
   }
   const peer = context.peers.add('2001:db8::9', new Uint8Array(16).fill(9), false, 0)
-  const rib = new LocRib('vpn', corpus.family, context)
+  const rib = new LocRib('vpn', Family.VPNV6, context)
   const ribs: (LocRib | undefined)[] = []
-  ribs[corpus.family] = rib
+  ribs[Family.VPNV6] = rib
   const policy = {
     localAs: OUR_AS,
     remoteAs: OUR_AS,
@@ -73,7 +74,7 @@ function feed(corpus: Corpus, adjRibIn: AdjRibIn): void {
     ebgp: false,
     localAs: OUR_AS,
     addPath: 0,
-    families: 1 << corpus.family,
+    families: 1 << Family.VPNV6,
   }
   const framer = new Framer({
     onMessage(_type, buf, at, end) {

@@ -54,7 +54,7 @@ t.test('RFC 4271 §6.2: a bad OPEN is refused with code, subcode and data', asyn
     ['our own identifier in our AS', { ...good, routerId: '192.0.2.1' }, 2, 3, ''],
     ['hold time 1', { ...good, holdTime: 1 }, 2, 6, ''],
     ['hold time 2', { ...good, holdTime: 2 }, 2, 6, ''],
-    ['no family in common', { ...good, capabilities: [mp(1, 1), mp(25, 70), as4(65000)] }, 6, 5, ''],
+    ['no family in common', { ...good, capabilities: [mp(1, 1), mp(25, 71), as4(65000)] }, 6, 5, ''],
     ['no capability at all', { ...good, capabilities: [] }, 6, 5, ''],
   ]
   for (const [what, fields, code, subcode, data] of rows) {
@@ -67,7 +67,7 @@ t.test('RFC 4271 §6.2: a bad OPEN is refused with code, subcode and data', asyn
     }
   }
   t.throws(() => decode(open({ ...good, version: 3 })), { code: 2, subcode: 1 })
-  const text = /offers ipv4-unicast, 25\/70, configured are vpnv6/
+  const text = /offers ipv4-unicast, 25\/71, configured are vpnv6/
   t.throws(() => negotiate(config, decode(open(rows[7]![1])), '', ''), text)
 })
 

@@ -98,7 +98,7 @@ async function collectionsOf(work: () => void): Promise<number> {
   return collections
 }
 
-run(300)
+run(1000)
 observer.observe({ entryTypes: ['gc'] })
 await collectionsOf(() => run(10))
 messages = prefixes = 0

@@ -108,7 +108,7 @@ t.test('ROUTE-REFRESH: captured requests and marks of FRR', async (t) => {
 
 t.test('ROUTE-REFRESH: families, subtypes and lengths that are not ours', async (t) => {
   const of = (...body: number[]) => decodeRouteRefresh(u8(...body), 0, body.length)
-  t.same(of(0, 25, 0, 70), { family: 0, afi: 25, safi: 70, subtype: 0 })
+  t.same(of(0, 25, 0, 71), { family: 0, afi: 25, safi: 71, subtype: 0 })
   t.same(of(0, 1, 9, 1), { family: Family.IPV4_UNICAST, afi: 1, safi: 1, subtype: 9 })
   t.match(of(0, 1, 0, 1, 1, 64, 0, 0), { family: Family.IPV4_UNICAST }, 'RFC 5291 filters behind')
   t.throws(

@@ -191,9 +191,9 @@ t.test('RFC 5492: malformed capabilities', async (t) => {
 t.test('the meaning of capabilities', async (t) => {
   const of = (...list: [code: number, value: Uint8Array][]) =>
     decodeCapabilities(list.map(([code, value]) => ({ code, value })))
-  t.same(of([1, hex`0019 00 46`], [1, hex`0019 00 46`]).unknownFamilies, [{ afi: 25, safi: 70 }])
+  t.same(of([1, hex`0019 00 47`], [1, hex`0019 00 47`]).unknownFamilies, [{ afi: 25, safi: 71 }])
   t.same(of([1, hex`0001 ff 80`]).families, [Family.VPNV4], 'the reserved octet does not count')
-  t.same(of([5, hex`0001 0080 0002 0019 0046 0002`]).extendedNextHop, [
+  t.same(of([5, hex`0001 0080 0002 0019 0047 0002`]).extendedNextHop, [
     { family: Family.VPNV4, nextHopAfi: 2 },
   ])
   t.same(of([69, hex`000101 01 000201 02 000180 03 000280 00`]).addPath, [
@@ -205,7 +205,7 @@ t.test('the meaning of capabilities', async (t) => {
     { family: Family.IPV4_UNICAST, send: false, receive: true },
   ])
   t.same(
-    of([64, hex`4001 000101 80`], [64, hex`8078 000280 80 001946 80`]).gracefulRestart,
+    of([64, hex`4001 000101 80`], [64, hex`8078 000280 80 001947 80`]).gracefulRestart,
     {
       restarting: true,
       notification: false,
