@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- [--seconds N] [--executions N] [--seed S] [--cache [FOLDER]]`: fuzzes the UPDATE
+ * `npm run fuzz -- [--seconds N] [--executions N] [--seed S] [--cache]`: fuzzes the UPDATE
  * parser and the framer, prints what was reached, and exits with 1 when an invariant broke.
  * docs/fuzzing.md has the invariants.
  */
@@ -65,7 +65,7 @@ coverage.start()
 const { Checker } = await import('../test/fuzz/checker.ts')
 const { Fuzzer } = await import('../test/fuzz/fuzzer.ts')
 const { Store } = await import('../test/fuzz/store.ts')
-const { capturedInputs, grammarInputs } = await import('../test/fuzz/seeds.ts')
+const { capturedInputs, grammarInputs, malformedInputs } = await import('../test/fuzz/seeds.ts')
 const { report } = await import('../test/fuzz/report.ts')
 
 const store = folder === null ? null : new Store(folder)
@@ -79,7 +79,8 @@ const progress = () => {
   return `${Math.round(elapsed())} s, ${checker.executions} executions, ${rate}/s, corpus ${fuzzer.corpus.length}, ${covered} blocks`
 }
 
-fuzzer.seed([...capturedInputs(), ...(store?.load() ?? []), ...grammarInputs(seed, 2000)])
+fuzzer.seed([...capturedInputs(), ...malformedInputs(seed, 4), ...grammarInputs(seed, 2000)])
+fuzzer.seed(store?.load() ?? [])
 let told = 0
 while (!fuzzer.isHopeless && checker.executions < most && (seconds === 0 || elapsed() < seconds)) {
   fuzzer.batch()

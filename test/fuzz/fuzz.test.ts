@@ -9,7 +9,7 @@ import { Coverage } from './coverage.ts'
 t.setTimeout(300_000)
 
 const SEED = 20260101
-const EXECUTIONS = 12_000
+const EXECUTIONS = 25_000
 
 const coverage = new Coverage(/\/src\/wire\//)
 coverage.start()
@@ -19,7 +19,7 @@ const { INVARIANTS } = await import('./invariant.ts')
 const { FINDINGS } = await import('./findings.ts')
 const { PLANTED } = await import('./planted.ts')
 const { report, unmetReasons } = await import('./report.ts')
-const { capturedInputs, grammarInputs } = await import('./seeds.ts')
+const { capturedInputs, grammarInputs, malformedInputs } = await import('./seeds.ts')
 
 t.test('what was found once holds', async (t) => {
   const checker = new Checker()
@@ -31,7 +31,7 @@ t.test('what was found once holds', async (t) => {
 t.test('a bounded run: every invariant holds, every verdict and reason is met', async (t) => {
   const checker = new Checker()
   const fuzzer = new Fuzzer({ checker, coverage, seed: SEED })
-  fuzzer.seed([...capturedInputs(), ...grammarInputs(SEED, 1500)])
+  fuzzer.seed([...capturedInputs(), ...malformedInputs(SEED, 3), ...grammarInputs(SEED, 1000)])
   const began = fuzzer.corpus.length
   while (checker.executions < EXECUTIONS && !fuzzer.isHopeless) fuzzer.batch()
   t.same(
@@ -56,6 +56,6 @@ t.test('the fuzzer finds planted bugs, of each invariant one', async (t) => {
     const found = () => fuzzer.findings.find(({ error }) => error.invariant === invariant)
     fuzzer.seed(capturedInputs())
     for (let batches = 0; batches < 100 && found() === undefined; batches++) fuzzer.batch()
-    t.ok(found(), `${what}: ${found()?.error.message.split('\n')[0] ?? 'not found'}`)
+    t.ok(found(), `${what}: ${found()?.error.message.slice(0, 60) ?? 'not found'}`)
   }
 })

@@ -1,8 +1,8 @@
 /** What the fuzzer begins with: the captured messages, and UPDATEs from the grammar. */
 import fc from 'fast-check'
 import { fromHex } from '../support/hex.ts'
-import { soundUpdate, writeUpdate } from '../support/update-grammar.ts'
-import { malformedUpdate } from '../support/update-malformations.ts'
+import { type GrammarSession, soundUpdate, writeUpdate } from '../support/update-grammar.ts'
+import { isPossible, MALFORMATIONS, malformedUpdate } from '../support/update-malformations.ts'
 import { capturedMessages } from '../support/vectors.ts'
 import { type FuzzInput, SESSIONS } from './input.ts'
 
@@ -16,17 +16,33 @@ export function capturedInputs(): FuzzInput[] {
   return [...seen.values()]
 }
 
+/** The session of a row as the grammar sees it. */
+function grammarSession(row: number): GrammarSession {
+  const { asn4, ebgp, addPath, multipleLabels = 0 } = SESSIONS[row]!
+  return { asn4, ebgp, addPath: addPath !== 0, multipleLabels: multipleLabels !== 0 }
+}
+
 /** `count` inputs of the grammar, half of them with something wrong. */
 export function grammarInputs(seed: number, count: number): FuzzInput[] {
   const any = fc.nat(SESSIONS.length - 1).chain((session) => {
-    const { asn4, ebgp, addPath, multipleLabels = 0 } = SESSIONS[session]!
-    const of = { asn4, ebgp, addPath: addPath !== 0, multipleLabels: multipleLabels !== 0 }
-    return fc
-      .oneof(
-        soundUpdate(of).map(writeUpdate),
-        malformedUpdate(of).map(({ body }) => body),
-      )
-      .map((body) => ({ session, body }))
+    const of = grammarSession(session)
+    const sound = soundUpdate(of).map(writeUpdate)
+    const wrong = malformedUpdate(of).map(({ body }) => body)
+    return fc.oneof(sound, wrong).map((body) => ({ session, body }))
   })
   return fc.sample(any, { seed, numRuns: count })
+}
+
+/** Every way to be wrong on every session it can be met on, `each` times. */
+export function malformedInputs(seed: number, each: number): FuzzInput[] {
+  return SESSIONS.flatMap((_, session) => {
+    const of = grammarSession(session)
+    return Object.keys(MALFORMATIONS)
+      .filter((name) => isPossible(name, of))
+      .flatMap((name, k) =>
+        fc
+          .sample(malformedUpdate(of, [name]), { seed: seed + k, numRuns: each })
+          .map(({ body }) => ({ session, body })),
+      )
+  })
 }

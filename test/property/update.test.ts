@@ -7,8 +7,11 @@ import { NlriCursor } from '../../src/wire/nlri-cursor.ts'
 import { ALL_FAMILIES, Attr, FAMILIES, Family, Outcome } from '../../src/wire/registry.ts'
 import { UpdatePacker } from '../../src/wire/update-packer.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
+import { reasonText } from '../../src/wire/update-reason.ts'
 import { type UpdateSession, UpdateView } from '../../src/wire/update-view.ts'
 import { concat, fromHex } from '../support/hex.ts'
+import { type GrammarSession, soundUpdate, writeUpdate } from '../support/update-grammar.ts'
+import { MALFORMATIONS, malformedUpdate } from '../support/update-malformations.ts'
 import { capturedMessages } from '../support/vectors.ts'
 
 const SEED = 20260101
@@ -49,6 +52,25 @@ function bend(body: number[], { at, octets, cut }: Edit): number[] {
   const out = body.slice()
   out.splice(at % (out.length + 1), cut, ...octets)
   return out
+}
+
+/** UPDATEs of the grammar on a session of their kind, every family negotiated. */
+const grammarSession: fc.Arbitrary<GrammarSession> = fc.record({
+  asn4: fc.boolean(),
+  ebgp: fc.boolean(),
+  addPath: fc.boolean(),
+  multipleLabels: fc.boolean(),
+})
+
+function sessionOf({ asn4, ebgp, addPath, multipleLabels }: GrammarSession): UpdateSession {
+  return {
+    asn4,
+    ebgp,
+    localAs: 65000,
+    addPath: addPath ? ALL_FAMILIES : 0,
+    multipleLabels: multipleLabels ? ALL_FAMILIES : 0,
+    families: ALL_FAMILIES,
+  }
 }
 
 /** Walks all NLRI; a cursor that runs out of its range is a bug of parser or cursor. */
@@ -105,6 +127,52 @@ t.test(
     t.same([...outcomes].sort(), [0, 1, 2, 3, 4], 'all outcomes were met')
   },
 )
+
+t.test('grammar: what is sound is accepted, every family and every attribute', async (t) => {
+  const view = new UpdateView()
+  const families = new Set<number>()
+  const attributes = new Set<number>()
+  fc.assert(
+    fc.property(
+      grammarSession.chain((of) => fc.tuple(fc.constant(of), soundUpdate(of))),
+      ([of, update]) => {
+        const octets = writeUpdate(update)
+        const outcome = parseUpdate(view, octets, 0, octets.length, sessionOf(of))
+        for (const { type } of update.attrs) {
+          if (view.indexOf(type) < 0) throw new Error(`attribute ${type} is lost`)
+          attributes.add(type)
+        }
+        families.add(view.reachFamily).add(view.unreachFamily)
+        if (outcome !== Outcome.OK) throw new Error(reasonText(view.reason))
+      },
+    ),
+    { seed: SEED, numRuns: 5000 },
+  )
+  t.same(
+    FAMILIES.filter(({ id }) => !families.has(id)),
+    [],
+    'every family was met',
+  )
+  const missed = Object.entries(Attr).filter(([, type]) => !attributes.has(type))
+  t.same(missed, [], 'every attribute was met')
+})
+
+t.test('grammar: what is wrong is never accepted, and its octets are named', async (t) => {
+  const view = new UpdateView()
+  const met = new Map<string, number>()
+  const wrong = grammarSession.chain((of) => fc.tuple(fc.constant(of), malformedUpdate(of)))
+  fc.assert(
+    fc.property(wrong, ([of, { name, body }]) => {
+      const outcome = parseUpdate(view, body, 0, body.length, sessionOf(of))
+      met.set(name, (met.get(name) ?? 0) + 1)
+      if (outcome === Outcome.OK) throw new Error(`${name}: accepted`)
+      const { errorAt, errorEnd, at, end } = view
+      return at <= errorAt && errorAt <= errorEnd && errorEnd <= end && view.reason !== 0
+    }),
+    { seed: SEED, numRuns: 5000 },
+  )
+  t.same([...met.keys()].sort(), Object.keys(MALFORMATIONS).sort(), 'every way was met')
+})
 
 t.test('framer: any stream cut anywhere gives the same messages and the same error', async (t) => {
   const streams = fc

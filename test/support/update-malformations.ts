@@ -66,6 +66,13 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
     })),
   'segment past the end': (update, choice) =>
     change(update, choice, [2], (attr) => ({ ...attr, value: concat(attr.value, b.u8(2, 255)) })),
+  'confederation segment from outside': (update, choice, { asn4, ebgp }) =>
+    !ebgp
+      ? null
+      : change(update, choice, [2], (attr) => ({
+          ...attr,
+          value: concat(b.asPathValue([[3 + (choice % 2), 65001]], asn4 ? 4 : 2), attr.value),
+        })),
   'segment without an AS': (update, choice) =>
     change(update, choice, [2], (attr) => ({ ...attr, value: concat(attr.value, b.u8(2, 0)) })),
   'half a segment header': (update, choice) =>
@@ -129,17 +136,31 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
   },
 }
 
-/** A sound UPDATE made wrong in one way, with the way's name. */
+/** A sound UPDATE made wrong in one of the ways `names`, with the way's name. */
 export function malformedUpdate(
   session: GrammarSession,
+  names: string[] = Object.keys(MALFORMATIONS),
 ): fc.Arbitrary<{ name: string; body: Uint8Array }> {
   return fc
-    .tuple(soundUpdate(session), fc.constantFrom(...Object.keys(MALFORMATIONS)), fc.nat(0xffff))
+    .tuple(soundUpdate(session), fc.constantFrom(...names), fc.nat(0xffff))
     .map(([update, name, choice]) => ({
       name,
       body: MALFORMATIONS[name]!(update, choice, session),
     }))
     .filter((one): one is { name: string; body: Uint8Array } => one.body !== null)
+}
+
+/** Can the way apply on the session at all? */
+export function isPossible(name: string, { asn4, ebgp }: GrammarSession): boolean {
+  const needs = NEEDS[name]
+  return needs === undefined || needs({ asn4, ebgp })
+}
+
+const NEEDS: Record<string, (session: { asn4: boolean; ebgp: boolean }) => boolean> = {
+  'confederation segment from outside': ({ ebgp }) => ebgp,
+  'LOCAL_PREF of another AS': ({ ebgp }) => ebgp,
+  'AS4_PATH of a four-octet speaker': ({ asn4 }) => asn4,
+  'AIGP TLV of a wrong length': ({ ebgp }) => !ebgp,
 }
 
 /** The update with one of the attributes of `types` changed; null when it has none of them. */
