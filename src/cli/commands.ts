@@ -166,7 +166,9 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
             describe: 'NLRI have path identifiers, though no OPEN says so',
           }),
       (argv) => {
-        const { input, summary, family, addPath } = argv
+        const { summary, family, addPath } = argv
+        // yargs demands an argument, and gives none when it is `-`
+        const input = argv.input.length === 0 ? ['-'] : argv.input
         wanted.json = argv.json
         wanted.decoding = { input, summary, family, addPath }
       },
