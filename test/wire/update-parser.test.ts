@@ -254,7 +254,9 @@ t.test(
 
 t.test('parseUpdate: 500,000 UPDATEs, half of them bent, cost no garbage collection', async (t) => {
   const child = fileURLToPath(new URL('../support/gc-child.ts', import.meta.url))
-  const text = execFileSync(process.execPath, ['--expose-gc', '--import=tsx', child], { encoding: 'utf8' })
+  const text = execFileSync(process.execPath, ['--expose-gc', '--import=tsx', child], {
+    encoding: 'utf8',
+  })
   const { collections, control, messages, prefixes, outcomes } = JSON.parse(text)
   t.ok(messages >= 500_000, `${messages} messages`)
   t.ok(prefixes > 300_000, `${prefixes} prefixes`)
