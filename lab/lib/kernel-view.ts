@@ -26,6 +26,9 @@ export async function routesOf(
   return text.trim() === '' ? [] : (JSON.parse(text) as RouteView[])
 }
 
+/** What the kernel does by itself in between: link-local addresses come, lifetimes run. */
+const BY_ITSELF = /fe80::|valid_lft/
+
 /** Everything the kernel holds, as text, for a comparison of before and after. */
 export async function kernelState(namespace: string): Promise<string> {
   const asked = ['-6 route show table all', '-4 route show table all', '-6 rule', '-4 rule']
@@ -33,7 +36,8 @@ export async function kernelState(namespace: string): Promise<string> {
   const texts = await Promise.all(
     asked.map((q) => must(['ip', '-n', namespace, ...q.split(' ')]).catch(() => '')),
   )
-  return texts.map((text, i) => `# ip ${asked[i]}\n${text.replace(/expires \d+sec/g, '')}`).join('')
+  const kept = texts.map((text) => text.split('\n').filter((line) => !BY_ITSELF.test(line)))
+  return kept.map((lines, i) => `# ip ${asked[i]}\n${lines.join('\n')}`).join('\n')
 }
 
 /** One route in a few words, for messages. */
