@@ -176,9 +176,11 @@ async function checkDevices(life: Life): Promise<number> {
   return vrf.ifindex
 }
 
+const vrfTable = (table: number) => ({ kind: 'vrftable', table }) as const
+
 function sidsOf(ifindex: number): Record<'dt46' | 'dt4' | 'dt6', LocalSid> {
   const sid = (text: string, behavior: number) => ({
-    ...{ sid: parseAddress(text), prefixBits: 128, behavior, table: TABLE, ifindex },
+    ...{ sid: parseAddress(text), prefixBits: 128, behavior, target: vrfTable(TABLE), ifindex },
   })
   return {
     dt46: sid('fcbb:bb00:1:46::', Behavior.END_DT46_NEXT_CSID),
@@ -199,7 +201,11 @@ async function checkSids(life: Life, ifindex: number): Promise<void> {
   await checks.check(
     'a SID of a table without a VRF device is refused, with the reason',
     async () => {
-      const lost = { ...sidsOf(ifindex).dt4, sid: parseAddress('fcbb:bb00:1:99::'), table: 99 }
+      const lost = {
+        ...sidsOf(ifindex).dt4,
+        sid: parseAddress('fcbb:bb00:1:99::'),
+        target: vrfTable(99),
+      }
       sids.want(lost)
       await sids.flush()
       expect(sids.stateOf(lost), 'failed')

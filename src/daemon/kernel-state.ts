@@ -21,8 +21,9 @@ export function locatorOf(config: LocatorConfig): Locator {
 /** Takes over what a former run left in the kernel; true when there was something. */
 export async function takeOver(speaker: Speaker): Promise<boolean> {
   const { routes, localSids } = await adoptKernel(speaker.kernelTables)
-  for (const { sid, table, behavior } of localSids) {
-    speaker.sids.recover({ sid, table, plainBehavior: behavior })
+  for (const { sid, target, behavior } of localSids) {
+    if (target.kind === 'next-hop') continue
+    speaker.sids.recover({ sid, table: target.table, plainBehavior: behavior })
   }
   if (routes.length + localSids.length > 0) return true
   // Nexthop objects alone forward nothing: nobody is waited for.

@@ -124,7 +124,8 @@ export class VrfInstance {
       try {
         const row = manager.allocate(locator, name, table, behavior, plan.classic)
         for (const family of plan.families) this.vrf.sids.set(family, row)
-        const kernel = { sid: row.sid, prefixBits: 128, behavior, table, ifindex: this.ifindex }
+        const target = { kind: 'vrftable', table } as const
+        const kernel = { sid: row.sid, prefixBits: 128, behavior, target, ifindex: this.ifindex }
         this.sids.push({ row, kernel })
       } catch (error) {
         this.#problem((error as Error).message)

@@ -49,17 +49,25 @@ export interface NexthopSpec extends NexthopContent {
   id: number
 }
 
+/**
+ * Where a decapsulated packet goes: by the table of a VRF device, by a table without one (End.DT6
+ * only), or to a next hop (End.DX4: 4 octets, End.DX6: 16), which the kernel looks up in the main
+ * table.
+ */
+export type SidTarget =
+  | { kind: 'vrftable'; table: number }
+  | { kind: 'table'; table: number }
+  | { kind: 'next-hop'; address: Uint8Array }
+
 /** A SID of this router (RFC 8986 §4): a seg6local route in the main table. */
 export interface LocalSid {
   sid: Uint8Array
   prefixBits: number
   /** Endpoint behaviour, the code of wire/registry.ts. */
   behavior: number
-  /** Table that decapsulated packets are looked up in. */
-  table: number
-  /** Device of the route: the VRF's. */
+  target: SidTarget
+  /** Device of the route: the VRF's, or any but `lo`, which the kernel strips of its action. */
   ifindex: number
-  nextCsid?: { blockBits: number; nodeFunctionBits: number }
 }
 
 export interface KernelRoute {

@@ -107,9 +107,10 @@ export class LinuxKernel implements Kernel {
   }
 
   async putLocalSid(sid: LocalSid): Promise<void> {
-    const action = encode.sidAction(sid.behavior)
+    const action = encode.sidAction(sid)
     const operation = `RTM_NEWROUTE of a SID, ${behaviorName(sid.behavior)}`
-    if (!action) throw new KernelError(operation, Errno.EOPNOTSUPP, 'no data plane for it')
+    if (action === undefined)
+      throw new KernelError(operation, Errno.EOPNOTSUPP, 'no data plane for it')
     await this.#change(operation, (w, seq) => encode.encodeNewLocalSid(w, sid, action, seq))
   }
 

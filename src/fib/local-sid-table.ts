@@ -2,8 +2,9 @@
  * The SIDs of this router, wanted and in the kernel: a few a VRF. The same ways as FibTable: want
  * and unwant note, flush acts, a refusal stays with its SID, what is found right is left alone.
  */
+import { hexOf } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
-import type { Kernel, LocalSid } from './kernel.ts'
+import type { Kernel, LocalSid, SidTarget } from './kernel.ts'
 import { errnoName, KernelError } from './kernel-error.ts'
 import { sidAction } from './rtnetlink-encode.ts'
 
@@ -163,13 +164,16 @@ function isSettled(entry: Entry): boolean {
 /** Whether the kernel would be asked for the same: a NEXT-CSID behaviour is its classic action. */
 function sameSid(a: LocalSid | undefined, b: LocalSid | undefined): boolean {
   if (!a || !b) return a === b
-  return (
-    a.table === b.table &&
-    a.ifindex === b.ifindex &&
-    sidAction(a.behavior)?.action === sidAction(b.behavior)?.action
-  )
+  return a.ifindex === b.ifindex && sidAction(a) === sidAction(b) && sameTarget(a.target, b.target)
+}
+
+function sameTarget(a: SidTarget, b: SidTarget): boolean {
+  if (a.kind === 'next-hop') {
+    return b.kind === 'next-hop' && hexOf(a.address) === hexOf(b.address)
+  }
+  return a.kind === b.kind && a.table === b.table
 }
 
 function keyOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): string {
-  return `${Buffer.from(sid.sid).toString('hex')}/${sid.prefixBits}`
+  return `${hexOf(sid.sid)}/${sid.prefixBits}`
 }

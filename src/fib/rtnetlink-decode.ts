@@ -10,6 +10,7 @@ import {
   type LocalSid,
   type NexthopSpec,
   RouteKind,
+  type SidTarget,
 } from './kernel.ts'
 import { LITTLE_ENDIAN } from './netlink-writer.ts'
 import {
@@ -118,15 +119,22 @@ export function decodeLocalSid(message: Span): LocalSid | undefined {
   const attributes = message.attributes(RTMSG_BYTES)
   if (attributes.get(Rta.ENCAP_TYPE)?.u16() !== LWTUNNEL_ENCAP_SEG6_LOCAL) return undefined
   if ((attributes.get(Rta.TABLE)?.u32() ?? message.u8(4)) !== RT_TABLE_MAIN) return undefined
-  const encap = attributes.get(Rta.ENCAP)?.attributes()
-  const table = encap?.get(Seg6Local.VRFTABLE) ?? encap?.get(Seg6Local.TABLE)
+  const encap = attributes.get(Rta.ENCAP)?.attributes() ?? new Map<number, Span>()
   return {
     sid: attributes.get(Rta.DST)?.copy() ?? new Uint8Array(16),
     prefixBits: message.u8(1),
-    behavior: sidBehavior(encap?.get(Seg6Local.ACTION)?.u32() ?? 0),
-    table: table?.u32() ?? 0,
+    behavior: sidBehavior(encap.get(Seg6Local.ACTION)?.u32() ?? 0),
+    target: decodeSidTarget(encap),
     ifindex: attributes.get(Rta.OIF)?.u32() ?? 0,
   }
+}
+
+function decodeSidTarget(encap: Map<number, Span>): SidTarget {
+  const address = encap.get(Seg6Local.NH4) ?? encap.get(Seg6Local.NH6)
+  if (address) return { kind: 'next-hop', address: address.copy() }
+  const vrfTable = encap.get(Seg6Local.VRFTABLE)
+  if (vrfTable) return { kind: 'vrftable', table: vrfTable.u32() }
+  return { kind: 'table', table: encap.get(Seg6Local.TABLE)?.u32() ?? 0 }
 }
 
 /** nhmsg of a nexthop object of srv6d. */

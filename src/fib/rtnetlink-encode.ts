@@ -3,7 +3,14 @@
  * encapsulation, SIDs as seg6local routes, look-ups and dumps.
  */
 import { Behavior } from '../wire/registry.ts'
-import { type LocalSid, type NexthopSpec, type RouteBatch, RouteKind, RouteOp } from './kernel.ts'
+import {
+  type LocalSid,
+  type NexthopSpec,
+  type RouteBatch,
+  RouteKind,
+  RouteOp,
+  type SidTarget,
+} from './kernel.ts'
 import type { NetlinkWriter } from './netlink-writer.ts'
 import {
   AF_INET,
@@ -120,45 +127,42 @@ export function encodeDelNexthop(w: NetlinkWriter, id: number, seq: number): voi
   w.finish()
 }
 
-export interface SidAction {
-  action: number
-  /** The attribute that holds the table: VRFTABLE needs a VRF device. */
-  tableAttr: number
-}
-
 /**
- * The kernel's action for an endpoint behaviour. A NEXT-CSID behaviour (RFC 9800) that ends here
- * is the classic action on its /128, as FRR has it: what follows it in the address is zero.
+ * The kernel's action for an endpoint behaviour, undefined where it has none for this target. A
+ * NEXT-CSID behaviour (RFC 9800) that ends here is the classic action on its /128, as FRR has it:
+ * what follows it in the address is zero.
  */
-export function sidAction(behavior: number): SidAction | undefined {
-  switch (behavior) {
-    case Behavior.END_DT4:
-    case Behavior.END_DT4_NEXT_CSID:
-      return { action: Seg6LocalAction.END_DT4, tableAttr: Seg6Local.VRFTABLE }
-    case Behavior.END_DT6:
-    case Behavior.END_DT6_NEXT_CSID:
-      return { action: Seg6LocalAction.END_DT6, tableAttr: Seg6Local.VRFTABLE }
-    case Behavior.END_DT46:
-    case Behavior.END_DT46_NEXT_CSID:
-      return { action: Seg6LocalAction.END_DT46, tableAttr: Seg6Local.VRFTABLE }
-    default:
-      return undefined
-  }
+export function sidAction({ behavior, target }: LocalSid): number | undefined {
+  const row = SID_ACTIONS.find((r) => r.classic === behavior || r.nextCsid === behavior)
+  return row?.targets.includes(targetForm(target)) ? row.action : undefined
 }
 
 /** The classic behaviour of a kernel action: what a dump says of a SID. */
 export function sidBehavior(action: number): number {
-  if (action === Seg6LocalAction.END_DT4) return Behavior.END_DT4
-  if (action === Seg6LocalAction.END_DT6) return Behavior.END_DT6
-  if (action === Seg6LocalAction.END_DT46) return Behavior.END_DT46
-  return 0
+  return SID_ACTIONS.find((row) => row.action === action)?.classic ?? 0
 }
 
-/** RTM_NEWROUTE of a SID: seg6local in the main table, through the VRF's device. */
+type TargetForm = 'vrftable' | 'table' | 'nh4' | 'nh6'
+
+function targetForm(target: SidTarget): TargetForm {
+  if (target.kind !== 'next-hop') return target.kind
+  return target.address.length === 4 ? 'nh4' : 'nh6'
+}
+
+// biome-ignore format: one row an action
+const SID_ACTIONS: { action: number; classic: number; nextCsid: number; targets: TargetForm[] }[] = [
+  { action: Seg6LocalAction.END_DX6,  classic: Behavior.END_DX6,  nextCsid: Behavior.END_DX6_NEXT_CSID,  targets: ['nh6'] },
+  { action: Seg6LocalAction.END_DX4,  classic: Behavior.END_DX4,  nextCsid: Behavior.END_DX4_NEXT_CSID,  targets: ['nh4'] },
+  { action: Seg6LocalAction.END_DT6,  classic: Behavior.END_DT6,  nextCsid: Behavior.END_DT6_NEXT_CSID,  targets: ['vrftable', 'table'] },
+  { action: Seg6LocalAction.END_DT4,  classic: Behavior.END_DT4,  nextCsid: Behavior.END_DT4_NEXT_CSID,  targets: ['vrftable'] },
+  { action: Seg6LocalAction.END_DT46, classic: Behavior.END_DT46, nextCsid: Behavior.END_DT46_NEXT_CSID, targets: ['vrftable'] },
+]
+
+/** RTM_NEWROUTE of a SID: seg6local in the main table. */
 export function encodeNewLocalSid(
   w: NetlinkWriter,
   sid: LocalSid,
-  action: SidAction,
+  action: number,
   seq: number,
 ): void {
   w.begin(Rtm.NEWROUTE, Nlm.REQUEST | Nlm.ACK | Nlm.CREATE | Nlm.REPLACE, seq)
@@ -166,8 +170,11 @@ export function encodeNewLocalSid(
   w.attrU32(Rta.OIF, sid.ifindex)
   w.attrU16(Rta.ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6_LOCAL)
   const encap = w.open(Rta.ENCAP | NLA_F_NESTED)
-  w.attrU32(Seg6Local.ACTION, action.action)
-  w.attrU32(action.tableAttr, sid.table)
+  w.attrU32(Seg6Local.ACTION, action)
+  const { target } = sid
+  if (target.kind === 'vrftable') w.attrU32(Seg6Local.VRFTABLE, target.table)
+  else if (target.kind === 'table') w.attrU32(Seg6Local.TABLE, target.table)
+  else w.attrBytes(target.address.length === 4 ? Seg6Local.NH4 : Seg6Local.NH6, target.address)
   w.close(encap)
   w.finish()
 }

@@ -31,9 +31,11 @@ async function host() {
   return { kernel, core, vrf }
 }
 
+const vrfTable = (table: number) => ({ kind: 'vrftable', table }) as const
+
 function sid(n: number, vrf: number, behavior: number = Behavior.END_DT46): LocalSid {
   const text = `fcbb:bb00:1:${n}::`
-  return { sid: parseAddress(text), prefixBits: 128, behavior, table: 10, ifindex: vrf }
+  return { sid: parseAddress(text), prefixBits: 128, behavior, target: vrfTable(10), ifindex: vrf }
 }
 
 /** One VRF's wishes: a SID, a route through a remote SID, the last resort. */
@@ -90,7 +92,7 @@ t.test('a device that went down and up: all of it comes back', async (t) => {
 t.test('a SID: refused with the reason, changed, and left alone when it is right', async (t) => {
   const { kernel, vrf } = await host()
   const { sids } = life(kernel)
-  const lost = { ...sid(1, vrf), table: 99 }
+  const lost = { ...sid(1, vrf), target: vrfTable(99) }
   sids.want(lost)
   t.equal(sids.stateOf(lost), 'pending')
   await sids.flush()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { LocalSid, NexthopSpec } from '../../src/fib/kernel.ts'
+import type { LocalSid, NexthopSpec, SidTarget } from '../../src/fib/kernel.ts'
 import { ackWords, forEachMessage, type NetlinkMessage } from '../../src/fib/netlink-socket.ts'
 import { NetlinkWriter } from '../../src/fib/netlink-writer.ts'
 import * as decode from '../../src/fib/rtnetlink-decode.ts'
@@ -41,26 +41,49 @@ t.test('RFC 8754 §2: the last segment of the path is the first of the SRH', asy
   t.match(text, `0004040101000000${toHex(b)}${toHex(a)}`)
 })
 
+const vrf = { kind: 'vrftable', table: 4294967294 } as const
+const nh4 = { kind: 'next-hop', address: parseAddress('192.0.2.1') } as const
+const nh6 = { kind: 'next-hop', address: parseAddress('2001:db8::1') } as const
+
+// biome-ignore format: one row a SID; seg6local by hand: SEG6_LOCAL_ACTION (1), TABLE (3), NH4 (4), NH6 (5), VRFTABLE (9)
+const SIDS: [behavior: number, target: SidTarget, classic: number, encap: string][] = [
+  [Behavior.END_DX6,            nh6,                          Behavior.END_DX6,  '08000100 05000000 14000500 20010db8000000000000000000000001'],
+  [Behavior.END_DX6_NEXT_CSID,  nh6,                          Behavior.END_DX6,  '08000100 05000000 14000500 20010db8000000000000000000000001'],
+  [Behavior.END_DX4,            nh4,                          Behavior.END_DX4,  '08000100 06000000 08000400 c0000201'],
+  [Behavior.END_DX4_NEXT_CSID,  nh4,                          Behavior.END_DX4,  '08000100 06000000 08000400 c0000201'],
+  [Behavior.END_DT6,            { kind: 'table', table: 10 }, Behavior.END_DT6,  '08000100 07000000 08000300 0a000000'],
+  [Behavior.END_DT6_NEXT_CSID,  vrf,                          Behavior.END_DT6,  '08000100 07000000 08000900 feffffff'],
+  [Behavior.END_DT4,            vrf,                          Behavior.END_DT4,  '08000100 08000000 08000900 feffffff'],
+  [Behavior.END_DT46_NEXT_CSID, vrf,                          Behavior.END_DT46, '08000100 10000000 08000900 feffffff'],
+]
+
+function localSid(behavior: number, target: SidTarget): LocalSid {
+  return { sid: parseAddress('fcbb:bb00:1:46::'), prefixBits: 128, behavior, target, ifindex: 9 }
+}
+
+t.test('SIDs: the octets, and what a dump says: NEXT-CSID as its classic action', async (t) => {
+  for (const [behavior, target, classic, encap] of SIDS) {
+    const sid = localSid(behavior, target)
+    const payload = written((w) => encode.encodeNewLocalSid(w, sid, encode.sidAction(sid)!, 1))
+    t.match(toHex(payload.copy()), encap.replaceAll(' ', ''))
+    t.same(decode.decodeLocalSid(payload), { ...sid, behavior: classic })
+  }
+})
+
 t.test(
-  'SIDs: what is asked for is what a dump says, NEXT-CSID as its classic action',
+  'SIDs: the kernel has no action for a behaviour with the wrong kind of target',
   async (t) => {
-    for (const [behavior, classic] of [
-      [Behavior.END_DT4, Behavior.END_DT4],
-      [Behavior.END_DT6_NEXT_CSID, Behavior.END_DT6],
-      [Behavior.END_DT46_NEXT_CSID, Behavior.END_DT46],
-    ] as const) {
-      const sid: LocalSid = {
-        sid: parseAddress('fcbb:bb00:1:46::'),
-        prefixBits: 128,
-        behavior,
-        table: 4294967294,
-        ifindex: 9,
-      }
-      const action = encode.sidAction(behavior)!
-      const payload = written((w) => encode.encodeNewLocalSid(w, sid, action, 1))
-      t.same(decode.decodeLocalSid(payload), { ...sid, behavior: classic })
+    for (const [behavior, target] of [
+      [Behavior.END_DX4, nh6],
+      [Behavior.END_DX6, nh4],
+      [Behavior.END_DX4, vrf],
+      [Behavior.END_DT4, { kind: 'table', table: 10 }],
+      [Behavior.END_DT46, { kind: 'table', table: 10 }],
+      [Behavior.END_DT6, nh6],
+      [Behavior.END_DX2, vrf],
+    ] as [number, SidTarget][]) {
+      t.equal(encode.sidAction(localSid(behavior, target)), undefined)
     }
-    t.equal(encode.sidAction(Behavior.END_DX4), undefined)
   },
 )
 

@@ -211,7 +211,11 @@ export class FakeKernel implements Kernel {
 
   async putLocalSid(sid: LocalSid): Promise<void> {
     await this.#change({ what: 'sid', op: 'put', sid })
-    if (!this.linkList.some((link) => link.vrfTable === sid.table)) {
+    const { target } = sid
+    if (
+      target.kind === 'vrftable' &&
+      !this.linkList.some((link) => link.vrfTable === target.table)
+    ) {
       throw new KernelError('SID', Errno.EINVAL, 'Table has no associated VRF device')
     }
     this.sids.set(sidKey(sid), sid)

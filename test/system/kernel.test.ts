@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
-import { RouteKind } from '../../src/fib/kernel.ts'
+import { type LocalSid, RouteKind, type SidTarget } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
@@ -111,12 +111,60 @@ async function inNamespace(): Promise<void> {
       errno: Errno.EEXIST,
     })
     t.match(ip('nexthop show id 6'), 'blackhole')
-    const sid = { sid: SID, prefixBits: 128, behavior: Behavior.END_DT46, table: 99, ifindex: core }
+    const target = { kind: 'vrftable', table: 99 } as const
+    const sid = { sid: SID, prefixBits: 128, behavior: Behavior.END_DT46, target, ifindex: core }
     first.sids.want(sid)
     await first.sids.flush()
     t.equal(first.sids.stateOf(sid), 'failed')
     first.sids.unwant(sid)
     await first.sids.flush()
+  })
+
+  await t.test('SIDs that need no VRF device: End.DX4, End.DX6, End.DT6 by table', async (t) => {
+    const { sids } = first
+    const sid = (end: string, behavior: number, target: SidTarget): LocalSid => {
+      return {
+        sid: parseAddress(`fcbb:bb00:1:${end}::`),
+        prefixBits: 128,
+        behavior,
+        target,
+        ifindex: core,
+      }
+    }
+    const via = (text: string) => ({ kind: 'next-hop', address: parseAddress(text) }) as const
+    const wanted = [
+      sid('4', Behavior.END_DX4, via('192.0.2.4')),
+      sid('5', Behavior.END_DX4_NEXT_CSID, via('192.0.2.5')),
+      sid('6', Behavior.END_DX6, via('2001:db8:f1::6')),
+      sid('7', Behavior.END_DX6_NEXT_CSID, via('2001:db8:f1::7')),
+      sid('8', Behavior.END_DT6, { kind: 'table', table: 100 }),
+    ]
+    for (const one of wanted) sids.want(one)
+    await sids.flush()
+    t.same(sids.counts, { wanted: 5, installed: 5, failed: 0, stale: 0 })
+    const shown = ip('-6 route show proto 152')
+    for (const line of [
+      'fcbb:bb00:1:4:: encap seg6local action End.DX4 nh4 192.0.2.4 dev core',
+      'fcbb:bb00:1:5:: encap seg6local action End.DX4 nh4 192.0.2.5 dev core',
+      'fcbb:bb00:1:6:: encap seg6local action End.DX6 nh6 2001:db8:f1::6 dev core',
+      'fcbb:bb00:1:7:: encap seg6local action End.DX6 nh6 2001:db8:f1::7 dev core',
+      'fcbb:bb00:1:8:: encap seg6local action End.DT6 table 100 dev core',
+    ]) {
+      t.match(shown.replaceAll('  ', ' '), line)
+    }
+    const again = life()
+    await adoptKernel(again)
+    const { writes } = again.kernel
+    for (const one of wanted) again.sids.want(one)
+    await again.sids.flush()
+    t.equal(again.kernel.writes, writes, 'a second life finds them as they should be')
+    sids.want(sid('4', Behavior.END_DX4, via('192.0.2.44')))
+    await sids.flush()
+    t.match(ip('-6 route show fcbb:bb00:1:4::'), 'nh4 192.0.2.44')
+    await again.kernel.close()
+    sids.unwantAll()
+    await sids.flush()
+    t.same((await first.kernel.dump()).localSids, [])
   })
 
   await t.test('routes of others stay, those of our metric too', async (t) => {
