@@ -58,8 +58,7 @@ export class KernelFollower {
   async look(): Promise<void> {
     await this.#read()
     let moved = false
-    for (const vrf of this.#vrfs)
-      if (await vrf.enslave(this.#kernel, this.#interfaces)) moved = true
+    for (const { plane } of this.#vrfs) if (await plane.attach(this.#interfaces)) moved = true
     if (moved) await this.#read()
   }
 

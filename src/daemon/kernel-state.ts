@@ -1,4 +1,3 @@
-import { prepareNamespace, prepareVrfDevice } from '../fib/preflight.ts'
 import { adoptKernel, clearKernel } from '../fib/reconcile.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
 import type { LocatorConfig } from './config-schema.ts'
@@ -31,18 +30,17 @@ export async function takeOver(speaker: Speaker): Promise<boolean> {
   return false
 }
 
-/** VRF devices, settings, interfaces, SIDs: what has to be there before the first route. */
+/** VRFs, settings, interfaces, SIDs: what has to be there before the first route. */
 export async function prepareKernel(speaker: Speaker): Promise<void> {
   const {
     kernel,
+    dataplane,
     vrfs,
     config: { router },
   } = speaker
-  for (const vrf of vrfs) await vrf.ensureDevice(kernel)
-  speaker.problems.push(...(await prepareNamespace(kernel)))
-  for (const vrf of vrfs) {
-    if (vrf.ifindex !== 0) vrf.problems.push(...(await prepareVrfDevice(kernel, vrf.config.device)))
-  }
+  for (const { plane } of vrfs) await plane.open()
+  speaker.problems.push(...(await dataplane.prepare()))
+  for (const { plane } of vrfs) await plane.prepare()
   try {
     await kernel.setTunnelSource(router.source.bytes)
   } catch (error) {
@@ -51,24 +49,16 @@ export async function prepareKernel(speaker: Speaker): Promise<void> {
   for (const problem of speaker.problems) speaker.log.error({}, problem)
   await speaker.follower.look()
   for (const vrf of vrfs) vrf.allocateSids(speaker.sids, locatorOf(vrf.config.locator))
-  for (const { ifindex, config, sids } of vrfs) {
-    if (ifindex === 0) continue
+  for (const { plane, config, sids } of vrfs) {
+    if (!plane.isOpen) continue
     for (const sid of sids) speaker.localSids.want(sid.kernel)
     speaker.fib.wantUnreachableDefaults(config.table)
   }
   await speaker.localSids.flush()
 }
 
-/** `on-stop: remove`: everything that carries our protocol number, and VRF devices that we made. */
+/** `on-stop: remove`: everything that carries our protocol number, and what we made of VRFs. */
 export async function removeFromKernel(speaker: Speaker): Promise<void> {
-  const { kernel, vrfs, log } = speaker
   await clearKernel(speaker.kernelTables)
-  for (const vrf of vrfs) {
-    if (!vrf.created) continue
-    try {
-      await kernel.removeLink(vrf.config.device)
-    } catch (error) {
-      log.error({ err: error, device: vrf.config.device }, 'vrf device not removed')
-    }
-  }
+  for (const { plane } of speaker.vrfs) await plane.remove()
 }

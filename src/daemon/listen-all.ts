@@ -4,10 +4,10 @@ import type { Speaker } from './speaker.ts'
 /** Listens at every configured address, in the main table and in each VRF that has neighbours. */
 export async function listenAll(speaker: Speaker): Promise<void> {
   const { vrfs, config } = speaker
-  const inVrfs = vrfs.filter((vrf) => vrf.config.neighbors.length > 0 && vrf.ifindex !== 0)
+  const inVrfs = vrfs.filter((vrf) => vrf.config.neighbors.length > 0)
   for (const { address, port } of config.listen) {
     await listenAt(speaker, { address: address.text, port })
-    for (const { device: bindDevice } of inVrfs.map((vrf) => vrf.config)) {
+    for (const bindDevice of inVrfs.flatMap((vrf) => vrf.plane.listenDevices)) {
       await listenAt(speaker, { address: address.text, port, bindDevice })
     }
   }

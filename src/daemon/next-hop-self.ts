@@ -1,4 +1,4 @@
-import type { Interfaces } from '../fib/interfaces.ts'
+import type { InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { parseAddress } from '../wire/address.ts'
 import { type Family, familySpec } from '../wire/registry.ts'
@@ -12,7 +12,7 @@ export function nextHopFor(
   n: Negotiated,
   family: Family,
   interfaces: Interfaces,
-  device: number,
+  within: InScope,
 ): Uint8Array | null {
   // The connection may be gone already when its OPEN is read.
   if (n.localAddress === '') return null
@@ -20,5 +20,5 @@ export function nextHopFor(
   const octets = familySpec(family).addressBytes
   if (local.length === octets) return local
   if (octets === 4 && n.extendedNextHop.includes(family)) return local
-  return interfaces.besides(local, octets, device)
+  return interfaces.besides(local, octets, within)
 }

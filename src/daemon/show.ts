@@ -58,7 +58,7 @@ export class Show implements ShowSource {
         vrf: row.vrf,
         table: row.table,
         device: vrf.config.device,
-        ...this.#sidState(kernel),
+        ...this.#sidState(vrf, kernel),
         structure: structureText(row.locator),
       })),
     )
@@ -85,25 +85,26 @@ export class Show implements ShowSource {
     }
   }
 
-  #vrf({ config, ifindex, sids, interfaces, problems, vrf }: VrfInstance): Vrf {
+  #vrf(instance: VrfInstance): Vrf {
+    const { config, plane, sids, problems, vrf } = instance
     const known = this.#speaker.interfaces
     return {
       name: config.name,
       table: config.table,
       device: config.device,
-      ifindex,
+      ifindex: plane.ifindex,
       rd: formatRd(config.rd.bytes),
       importTargets: config.importTargets.map((target) => formatRouteTarget(target.bytes)),
       exportTargets: config.exportTargets.map((target) => formatRouteTarget(target.bytes)),
       sids: sids.map(({ row, kernel }) => ({
         behavior: behaviorName(row.behavior),
         sid: formatAddress(row.sid, 0, 16),
-        ...this.#sidState(kernel),
+        ...this.#sidState(instance, kernel),
       })),
-      interfaces: interfaces.map(({ name, enslaved, why }) => ({
+      interfaces: plane.circuits.map(({ name, attached, why }) => ({
         name,
         up: known.link(name)?.up ?? false,
-        enslaved,
+        enslaved: attached,
         why,
       })),
       routes: {
@@ -115,9 +116,9 @@ export class Show implements ShowSource {
     }
   }
 
-  #sidState(sid: LocalSid): Pick<Sid, 'state' | 'why'> {
+  #sidState({ plane }: VrfInstance, sid: LocalSid): Pick<Sid, 'state' | 'why'> {
     const { localSids } = this.#speaker
-    if (sid.ifindex === 0) return { state: 'failed', why: 'there is no VRF device' }
+    if (plane.whyNoSid !== null) return { state: 'failed', why: plane.whyNoSid }
     return { state: localSids.stateOf(sid) ?? 'pending', why: localSids.whyOf(sid) }
   }
 

@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import type { Dataplane } from '../fib/dataplane.ts'
+import { VrfDataplane } from '../fib/dataplane-vrf.ts'
 import { FibTable } from '../fib/fib-table.ts'
 import { SidEscapes, VrfFib } from '../fib/from-vrf.ts'
-import { Interfaces } from '../fib/interfaces.ts'
+import { type InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Kernel } from '../fib/kernel.ts'
 import { LocalSidTable } from '../fib/local-sid-table.ts'
 import { NextHopResolver } from '../fib/next-hop-resolver.ts'
@@ -44,6 +46,7 @@ const VPN_FAMILIES = [Family.VPNV4, Family.VPNV6] as const
 export class Speaker implements PeerHandler {
   readonly config: Config
   readonly kernel: Kernel
+  readonly dataplane: Dataplane
   readonly log: Logger
   readonly clock: Clock
   readonly context: RibContext
@@ -64,7 +67,8 @@ export class Speaker implements PeerHandler {
   readonly #connect: Connect
   readonly #byPeer = new Map<Peer, Neighbor>()
   readonly #targets: RouteTargetIndex
-  readonly #devices = new Map<number, number>()
+  /** By VRF number: the interfaces that are its. */
+  readonly #scopes = new Map<number, InScope>()
   /** The kernel had routes of a former run. */
   #adopted = false
   #turnDue = false
@@ -80,6 +84,7 @@ export class Speaker implements PeerHandler {
   ) {
     this.config = config
     this.kernel = kernel
+    this.dataplane = new VrfDataplane(kernel)
     this.log = log
     this.clock = clock
     this.#connect = connect
@@ -124,7 +129,6 @@ export class Speaker implements PeerHandler {
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
     this.#adopted = await takeOver(this)
     await prepareKernel(this)
-    for (const vrf of this.vrfs) this.#devices.set(vrf.vrf.spec.number, vrf.ifindex)
     this.#connectTables()
     this.follower.start()
     // What changed before the watch began.
@@ -191,8 +195,10 @@ export class Speaker implements PeerHandler {
 
   #addVrf(number: number, name: string): void {
     const config = this.config.vrfs[number - 1]!
-    const instance = new VrfInstance(number, config, this.context, this.log.child({ vrf: name }))
+    const log = this.log.child({ vrf: name })
+    const instance = new VrfInstance(number, config, this.dataplane, this.context, log)
     this.vrfs.push(instance)
+    this.#scopes.set(number, (ifindex) => instance.plane.holds(ifindex))
     this.#targets.add(instance.vrf)
   }
 
@@ -204,7 +210,7 @@ export class Speaker implements PeerHandler {
       nexthops: this.nexthops,
       kernel: this.kernel,
       interfaces: this.interfaces,
-      devices: this.#devices,
+      scopes: this.#scopes,
       mode: this.config.dataplane.encapsulation,
       log: this.log.child({ in: 'next-hop' }),
       onChanged: (ids) => this.#onNextHopsChanged(ids),
@@ -234,7 +240,7 @@ export class Speaker implements PeerHandler {
     if (!vrf) for (const [family, rib] of this.vpnRibs) ribs[family] = rib
     const fields = { neighbor: config.address.text, ...(vrf ? { vrf: vrf.config.name } : {}) }
     const log = this.log.child(fields)
-    const device = vrf?.ifindex ?? 0
+    const within = this.#scopes.get(number) ?? this.interfaces.isFree
     const neighbor = new Neighbor(config, ribPeer, ribs, {
       context: this.context,
       clock: this.clock,
@@ -244,11 +250,12 @@ export class Speaker implements PeerHandler {
       hidden: vrf?.hidden ?? [],
       gracefulRestart: this.config.gracefulRestart.enabled,
       staleTime: this.config.gracefulRestart.staleTime,
-      nextHopFor: (n, family) => nextHopFor(n, family, this.interfaces, device),
+      nextHopFor: (n, family) => nextHopFor(n, family, this.interfaces, within),
       onComplete: (done) => this.deferral?.ready(done.name),
       isDeferred: () => this.restarting && this.config.gracefulRestart.enabled,
     })
-    const peerConfig = peerConfigOf(this.config, config, vrf?.config.device ?? null, () => ({
+    const device = vrf?.plane.deviceTowards(config.address.bytes) ?? null
+    const peerConfig = peerConfigOf(this.config, config, device, () => ({
       restarting: this.restarting,
       preserved: this.#adopted || peer.counters.established > 0,
     }))

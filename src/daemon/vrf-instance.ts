@@ -1,7 +1,8 @@
 import { NONE } from '../base/id.ts'
 import type { Logger } from '../base/logger.ts'
+import type { Dataplane, VrfPlane } from '../fib/dataplane.ts'
 import { type Interfaces, networkWords } from '../fib/interfaces.ts'
-import type { Kernel, LocalSid as KernelSid } from '../fib/kernel.ts'
+import type { LocalSid as KernelSid } from '../fib/kernel.ts'
 import type { RibContext } from '../rib/loc-rib.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import { PathKind } from '../rib/path-table.ts'
@@ -16,12 +17,6 @@ import type { StaticRouteConfig, VrfConfig } from './config-schema.ts'
 export interface VrfSid {
   readonly row: LocalSid
   readonly kernel: KernelSid
-}
-
-export interface InterfaceState {
-  readonly name: string
-  enslaved: boolean
-  why: string | null
 }
 
 /** The SID of a VRF by its `sid` mode: wire behaviour, the same without its flavor, families. */
@@ -46,18 +41,21 @@ const SID_PLANS: Record<VrfConfig['sid'], readonly SidPlan[]> = {
 export class VrfInstance {
   readonly config: VrfConfig
   readonly vrf: Vrf
-  readonly interfaces: InterfaceState[]
+  /** The VRF in the kernel. */
+  readonly plane: VrfPlane
   readonly sids: VrfSid[] = []
-  readonly problems: string[] = []
-  /** Of the VRF device; 0: there is none. */
-  ifindex = 0
-  /** The device is our making, so `on-stop: remove` removes it. */
-  created = false
   readonly #localRoutes: LocalRoutes
+  readonly #problems: string[] = []
   readonly #context: RibContext
   readonly #log: Logger
 
-  constructor(number: number, config: VrfConfig, context: RibContext, log: Logger) {
+  constructor(
+    number: number,
+    config: VrfConfig,
+    dataplane: Dataplane,
+    context: RibContext,
+    log: Logger,
+  ) {
     this.config = config
     this.#context = context
     this.#log = log
@@ -74,46 +72,8 @@ export class VrfInstance {
       },
       context,
     )
-    this.interfaces = config.interfaces.map((name) => ({ name, enslaved: false, why: null }))
+    this.plane = dataplane.addVrf({ ...config, log })
     this.#localRoutes = new LocalRoutes(this.vrf, context)
-  }
-
-  /** The VRF device: made, or adopted as it is. */
-  async ensureDevice(kernel: Kernel): Promise<void> {
-    try {
-      const { ifindex, created } = await kernel.ensureVrf(this.config.device, this.config.table)
-      this.ifindex = ifindex
-      this.created = created
-      const { device, table } = this.config
-      this.#log.info({ device, table }, created ? 'vrf device created' : 'vrf device adopted')
-    } catch (error) {
-      this.#problem(`device ${this.config.device}: ${(error as Error).message}`)
-    }
-  }
-
-  /** Puts the interfaces that are there, and not yet in, into the VRF; true when one was moved. */
-  async enslave(kernel: Kernel, known: Interfaces): Promise<boolean> {
-    let moved = false
-    for (const row of this.interfaces) {
-      const link = known.link(row.name)
-      row.enslaved = link !== undefined && this.ifindex !== 0 && link.master === this.ifindex
-      if (link === undefined) row.why = 'no such interface'
-      else if (row.enslaved) row.why = null
-      if (link === undefined || row.enslaved || this.ifindex === 0) continue
-      try {
-        await kernel.enslave(row.name, this.ifindex)
-        row.enslaved = true
-        row.why = null
-        moved = true
-        this.#log.info({ interface: row.name }, 'interface put into the vrf')
-      } catch (error) {
-        if (row.why !== (error as Error).message) {
-          this.#log.error({ interface: row.name, err: error }, 'interface not put into the vrf')
-        }
-        row.why = (error as Error).message
-      }
-    }
-    return moved
   }
 
   /** Allocates the SIDs; a VRF without one exports nothing of that family and says so. */
@@ -124,13 +84,16 @@ export class VrfInstance {
       try {
         const row = manager.allocate(locator, name, table, behavior, plan.classic)
         for (const family of plan.families) this.vrf.sids.set(family, row)
-        const target = { kind: 'vrftable', table } as const
-        const kernel = { sid: row.sid, prefixBits: 128, behavior, target, ifindex: this.ifindex }
-        this.sids.push({ row, kernel })
+        this.sids.push({ row, kernel: this.plane.localSid(row.sid, behavior) })
       } catch (error) {
         this.#problem((error as Error).message)
       }
     }
+  }
+
+  /** For the operator: what does not work. */
+  get problems(): string[] {
+    return [...this.plane.problems, ...this.#problems]
   }
 
   /** Kinds of path that stay in this VRF: neither exported nor told to its CEs. */
@@ -146,8 +109,7 @@ export class VrfInstance {
   syncLocalRoutes(known: Interfaces): void {
     const { nextHops } = this.#context
     const { number } = this.vrf.spec
-    // Without its device a VRF has no networks; the main table's are not its.
-    const networks = this.ifindex === 0 ? [] : known.connected(this.ifindex)
+    const networks = known.connected((ifindex) => this.plane.holds(ifindex))
     const routes: LocalRoute[] = networks.map((network) => ({
       family: network.family,
       words: network.words,
@@ -178,7 +140,7 @@ export class VrfInstance {
   }
 
   #problem(text: string): void {
-    this.problems.push(text)
+    this.#problems.push(text)
     this.#log.error({}, text)
   }
 }

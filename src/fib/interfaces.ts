@@ -11,6 +11,9 @@ export interface ConnectedNetwork {
   readonly bits: number
 }
 
+/** Whether an interface belongs to what is asked about, a VRF say. */
+export type InScope = (ifindex: number) => boolean
+
 /** The interfaces and addresses of this network namespace as last read from the kernel. */
 export class Interfaces {
   #links: readonly Link[] = []
@@ -29,30 +32,33 @@ export class Interfaces {
     return this.#links.find((link) => link.ifindex === ifindex)
   }
 
-  isOwn(address: Uint8Array, master: number): boolean {
-    return this.#addresses.some((a) => isSame(a.address, address) && this.#isIn(a.ifindex, master))
+  /** Belongs to no VRF, bridge or bond. */
+  readonly isFree: InScope = (ifindex) => (this.byIndex(ifindex)?.master ?? 0) === 0
+
+  isOwn(address: Uint8Array, within: InScope): boolean {
+    return this.#addresses.some((a) => isSame(a.address, address) && within(a.ifindex))
   }
 
-  /** The networks of the interfaces that are up and enslaved to `master`, link-locals left out. */
-  connected(master: number): ConnectedNetwork[] {
+  /** The networks of the interfaces that are up, link-locals left out. */
+  connected(within: InScope): ConnectedNetwork[] {
     const networks: ConnectedNetwork[] = []
     for (const { ifindex, address, bits } of this.#addresses) {
       const link = this.byIndex(ifindex)
       if (link === undefined || !link.up || isLinkLocal(address)) continue
-      if (!this.#isIn(ifindex, master)) continue
+      if (!within(ifindex)) continue
       const family = address.length === 4 ? Family.IPV4_UNICAST : Family.IPV6_UNICAST
       networks.push({ ifindex, family, words: networkWords(address, bits), bits })
     }
     return networks
   }
 
-  /** The interface of VRF `master` on whose network `gateway` is, 0 if none (longest prefix). */
-  towards(gateway: Uint8Array, master: number): number {
+  /** The interface on whose network `gateway` is, 0 if none (longest prefix). */
+  towards(gateway: Uint8Array, within: InScope): number {
     let best = 0
     let bestBits = -1
     for (const { ifindex, address, bits } of this.#addresses) {
       const link = this.byIndex(ifindex)
-      if (link === undefined || !link.up || link.master !== master || bits <= bestBits) continue
+      if (link === undefined || !link.up || !within(ifindex) || bits <= bestBits) continue
       if (address.length !== gateway.length || isLinkLocal(address)) continue
       if (!sharesBits(address, gateway, bits)) continue
       best = ifindex
@@ -61,16 +67,9 @@ export class Interfaces {
     return best
   }
 
-  /** Is it the VRF device, or an interface in it? */
-  #isIn(ifindex: number, master: number): boolean {
-    return ifindex === master || (this.byIndex(ifindex)?.master ?? 0) === master
-  }
-
   /** A global address of a family on the interface that has `address`, for use as a next hop. */
-  besides(address: Uint8Array, octets: 4 | 16, master: number): Uint8Array | null {
-    const here = this.#addresses.filter(
-      (a) => isSame(a.address, address) && this.#isIn(a.ifindex, master),
-    )
+  besides(address: Uint8Array, octets: 4 | 16, within: InScope): Uint8Array | null {
+    const here = this.#addresses.filter((a) => isSame(a.address, address) && within(a.ifindex))
     const other = this.#addresses.find(
       (a) =>
         a.address.length === octets &&

@@ -6,7 +6,7 @@ import {
   type NextHopTable,
   Reach,
 } from '../rib/next-hop.ts'
-import type { Interfaces } from './interfaces.ts'
+import type { InScope, Interfaces } from './interfaces.ts'
 import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
@@ -32,8 +32,8 @@ export class NextHopResolver implements NextHopListener {
   readonly #mode: EncapMode
   readonly #log: Logger
   readonly #onChanged: (ids: ReadonlySet<NextHopId>) => void
-  /** VRF number -> interface index of its device. */
-  readonly #devices: ReadonlyMap<number, number>
+  /** By VRF number: the interfaces that are its. */
+  readonly #scopes: ReadonlyMap<number, InScope>
   readonly #rows = new Map<NextHopId, NexthopRow>()
   /** Next hops in use, each with a serial of its own: a number is given again to another one. */
   readonly #live = new Map<NextHopId, number>()
@@ -48,7 +48,7 @@ export class NextHopResolver implements NextHopListener {
     nexthops: NexthopTable
     kernel: Kernel
     interfaces: Interfaces
-    devices: ReadonlyMap<number, number>
+    scopes: ReadonlyMap<number, InScope>
     mode: EncapMode
     log: Logger
     onChanged: (ids: ReadonlySet<NextHopId>) => void
@@ -57,7 +57,7 @@ export class NextHopResolver implements NextHopListener {
     this.#nexthops = ports.nexthops
     this.#kernel = ports.kernel
     this.#interfaces = ports.interfaces
-    this.#devices = ports.devices
+    this.#scopes = ports.scopes
     this.#mode = ports.mode
     this.#log = ports.log
     this.#onChanged = ports.onChanged
@@ -144,16 +144,15 @@ export class NextHopResolver implements NextHopListener {
   }
 
   #local(id: NextHopId): NexthopContent | null {
-    const device = this.#devices.get(this.#nextHops.vrfOf(id)) ?? 0
-    // Without its device a VRF has no networks; the main table's are not its.
-    if (device === 0) return null
+    const within = this.#scopes.get(this.#nextHops.vrfOf(id))
+    if (within === undefined) return null
     if (this.#nextHops.kindOf(id) === NextHopKind.DEVICE) {
       const link = this.#interfaces.byIndex(this.#nextHops.deviceOf(id))
-      return link?.up ? { ifindex: link.ifindex } : null
+      return link?.up && within(link.ifindex) ? { ifindex: link.ifindex } : null
     }
     const gateway = this.#nextHops.addressOf(id)
-    if (this.#interfaces.isOwn(gateway, device)) return null
-    const ifindex = this.#interfaces.towards(gateway, device)
+    if (this.#interfaces.isOwn(gateway, within)) return null
+    const ifindex = this.#interfaces.towards(gateway, within)
     return ifindex === 0 ? null : { ifindex, gateway }
   }
 
