@@ -38,6 +38,7 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
     dataplane: {
       mode: dataplane.mode,
       encapsulation: dataplane.encapsulation,
+      coreMtu: dataplane['core-mtu'] ?? null,
       onStop: dataplane['on-stop'],
     },
     api: parsed.api,

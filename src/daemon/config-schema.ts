@@ -66,6 +66,8 @@ export interface ListenConfig {
 export interface DataplaneConfig {
   mode: 'vrf'
   encapsulation: 'encap' | 'encap.red'
+  /** Octets of the largest packet that the core takes; null: as the link towards each SID. */
+  coreMtu: number | null
   onStop: 'keep' | 'remove'
 }
 
@@ -164,6 +166,7 @@ export const Listen = z.strictObject({ address, port: port.default(179) })
 const Dataplane = z.strictObject({
   mode: choice('vrf').default('vrf'),
   encapsulation: choice('encap.red', 'encap').default('encap.red'),
+  'core-mtu': wholeNumber(1280, 65535).optional(),
   'on-stop': choice('keep', 'remove').default('keep'),
 })
 

@@ -212,6 +212,7 @@ export class Speaker implements PeerHandler {
       interfaces: this.interfaces,
       scopes: this.#scopes,
       mode: this.config.dataplane.encapsulation,
+      coreMtu: this.config.dataplane.coreMtu ?? 0,
       log: this.log.child({ in: 'next-hop' }),
       onChanged: (ids) => this.#onNextHopsChanged(ids),
     })

@@ -11,6 +11,8 @@ export class FibColumns {
   #wantNexthop = new Int32Array(64)
   #haveKind = new Uint8Array(64)
   #haveNexthop = new Int32Array(64)
+  /** RTAX_MTU of the route in the kernel. */
+  #haveMtu = new Int32Array(64)
   #errno = new Int32Array(64)
   /** 1: found in the kernel at the start and not asked for since. */
   #stale = new Uint8Array(64)
@@ -31,6 +33,7 @@ export class FibColumns {
     this.#wantNexthop = grown(this.#wantNexthop, capacity)
     this.#haveKind = grown(this.#haveKind, capacity)
     this.#haveNexthop = grown(this.#haveNexthop, capacity)
+    this.#haveMtu = grown(this.#haveMtu, capacity)
     this.#errno = grown(this.#errno, capacity)
     this.#stale = grown(this.#stale, capacity)
   }
@@ -43,12 +46,26 @@ export class FibColumns {
     return this.#wantNexthop[row] as NexthopRow
   }
 
+  /** The RTAX_MTU that the nexthop object asks for now. */
+  wantMtuOf(row: FibRow): number {
+    const nexthop = this.#wantNexthop[row]!
+    return nexthop === 0 ? 0 : this.#nexthops.routeMtuOf(nexthop as NexthopRow)
+  }
+
   haveKindOf(row: FibRow): number {
     return this.#haveKind[row]!
   }
 
   haveNexthopOf(row: FibRow): NexthopRow {
     return this.#haveNexthop[row] as NexthopRow
+  }
+
+  isHad(row: FibRow, kind: number, nexthop: number, mtu: number): boolean {
+    return (
+      this.#haveKind[row] === kind &&
+      this.#haveNexthop[row] === nexthop &&
+      this.#haveMtu[row] === mtu
+    )
   }
 
   errnoOf(row: FibRow): number {
@@ -63,7 +80,8 @@ export class FibColumns {
   isSettled(row: FibRow): boolean {
     return (
       this.#wantKind[row] === this.#haveKind[row] &&
-      this.#wantNexthop[row] === this.#haveNexthop[row]
+      this.#wantNexthop[row] === this.#haveNexthop[row] &&
+      this.wantMtuOf(row) === this.#haveMtu[row]
     )
   }
 
@@ -78,12 +96,13 @@ export class FibColumns {
     return true
   }
 
-  setHave(row: FibRow, kind: number, nexthop: number): void {
+  setHave(row: FibRow, kind: number, nexthop: number, mtu: number): void {
     this.installed += Number(kind !== 0) - Number(this.#haveKind[row] !== 0)
     this.#takeNexthop(nexthop)
     this.giveNexthop(this.#haveNexthop[row]!)
     this.#haveKind[row] = kind
     this.#haveNexthop[row] = nexthop
+    this.#haveMtu[row] = mtu
   }
 
   setErrno(row: FibRow, errno: number): void {

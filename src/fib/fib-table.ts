@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { SystemClock } from '../base/clock.ts'
 import { DirtyQueue } from '../base/dirty-queue.ts'
 import type { Logger } from '../base/logger.ts'
+import { advmssOf } from './encap-overhead.ts'
 import { FibColumns } from './fib-columns.ts'
 import { type FibRow, RouteRows } from './fib-rows.ts'
 import { type Kernel, type KernelRoute, RouteKind, RouteOp, routeBatch } from './kernel.ts'
@@ -54,6 +55,16 @@ export class FibTable {
     this.#log = log
     this.#clock = clock
     this.#columns = new FibColumns(nexthops)
+    nexthops.onMtuChanged = (nexthop) => this.#remeasure(nexthop)
+  }
+
+  /** Links change their MTU rarely: all rows are looked at. */
+  #remeasure(nexthop: NexthopRow): void {
+    for (const row of this.#rows.all()) {
+      if (this.#columns.wantNexthopOf(row) === nexthop && this.#columns.haveKindOf(row) !== 0) {
+        this.#dirty.add(row)
+      }
+    }
   }
 
   /**
@@ -232,6 +243,8 @@ export class FibTable {
     batch.nexthop[k] = nexthopId
     this.#flightRow[k] = row
     const nexthop = this.#columns.wantNexthopOf(row)
+    batch.mtu[k] = this.#columns.wantMtuOf(row)
+    batch.advmss[k] = nexthop === 0 ? 0 : advmssOf(this.#nexthops.mtuOf(nexthop), batch.family[k]!)
     this.#flightNexthop[k] = nexthop
     if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
   }
@@ -243,7 +256,8 @@ export class FibTable {
       const row = this.#flightRow[k]! as FibRow
       const errno = this.#batch.errno[k]!
       if (errno === 0) {
-        this.#columns.setHave(row, this.#batch.kind[k]!, this.#flightNexthop[k]!)
+        const { kind, mtu } = this.#batch
+        this.#columns.setHave(row, kind[k]!, this.#flightNexthop[k]!, mtu[k]!)
         this.#columns.setErrno(row, 0)
         // A deleted row is freed, a changed mind worked on, in the next round.
         if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0)
@@ -294,7 +308,7 @@ export class FibTable {
       const { table, family, words, bits, metric } = route
       const row = this.#rows.add(table, family, words, 0, bits, metric)
       this.#columns.reserve(row, this.#rows.capacity)
-      this.#columns.setHave(row, route.kind, nexthop)
+      this.#columns.setHave(row, route.kind, nexthop, route.mtu)
       if (this.#columns.wantKindOf(row) === 0) this.#columns.setStale(row, true)
       else this.#dirty.add(row)
     }
@@ -316,20 +330,19 @@ export class FibTable {
     const byId = this.#nexthops.rowsById()
     const seen = new Uint8Array(this.#rows.capacity)
     let changed = 0
-    for (const { table, family, words, bits, metric, kind, nexthop } of routes) {
+    for (const { table, family, words, bits, metric, kind, nexthop, mtu } of routes) {
       const row = this.#rows.find(table, family, words, 0, bits, metric)
       if (row === 0) continue
       seen[row] = 1
       const there = nexthop === 0 ? NO_NEXTHOP : (byId.get(nexthop) ?? NO_NEXTHOP)
-      if (this.#columns.haveKindOf(row) === kind && this.#columns.haveNexthopOf(row) === there)
-        continue
-      this.#columns.setHave(row, kind, there)
+      if (this.#columns.isHad(row, kind, there, mtu)) continue
+      this.#columns.setHave(row, kind, there, mtu)
       this.#dirty.add(row)
       changed++
     }
     for (const row of this.#rows.all()) {
       if (this.#columns.haveKindOf(row) === 0 || seen[row] === 1) continue
-      this.#columns.setHave(row, 0, 0)
+      this.#columns.setHave(row, 0, 0, 0)
       this.#columns.setStale(row, false)
       this.#dirty.add(row)
       changed++

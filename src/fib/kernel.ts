@@ -28,6 +28,9 @@ export interface RouteBatch {
   /** Kernel id of the nexthop object of a UNICAST route, else 0. */
   nexthop: Int32Array
   metric: Int32Array
+  /** RTAX_MTU and RTAX_ADVMSS, 0 for neither: what senders on this router are told. */
+  mtu: Int32Array
+  advmss: Int32Array
   errno: Int32Array
 }
 
@@ -78,6 +81,8 @@ export interface KernelRoute {
   kind: number
   nexthop: number
   metric: number
+  /** RTAX_MTU, 0 for none. */
+  mtu: number
   protocol: number
 }
 
@@ -109,7 +114,10 @@ export interface KernelDump {
   localSids: LocalSid[]
 }
 
-export type RouteTo = { ifindex: number; gateway?: Uint8Array; metric?: number } | { errno: number }
+/** `mtu`: RTAX_MTU of the route, where it has one. */
+export type RouteTo =
+  | { ifindex: number; gateway?: Uint8Array; metric?: number; mtu?: number }
+  | { errno: number }
 
 /** `overflow`: notifications were lost, look at everything again. */
 export type KernelChange = 'link' | 'address' | 'route' | 'nexthop' | 'overflow'
@@ -160,6 +168,8 @@ export function routeBatch(capacity: number): RouteBatch {
     kind: new Uint8Array(capacity),
     nexthop: new Int32Array(capacity),
     metric: new Int32Array(capacity),
+    mtu: new Int32Array(capacity),
+    advmss: new Int32Array(capacity),
     errno: new Int32Array(capacity),
   }
 }

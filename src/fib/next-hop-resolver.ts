@@ -6,6 +6,7 @@ import {
   type NextHopTable,
   Reach,
 } from '../rib/next-hop.ts'
+import { encapOverhead } from './encap-overhead.ts'
 import type { InScope, Interfaces } from './interfaces.ts'
 import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
@@ -15,6 +16,13 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
  * `lo` never goes down: a core link that does takes no route of a VRF with it.
  */
 const LOOPBACK = 1
+/** How a SID is reached by the main table; `mtu` of its route, 0 for none. */
+interface WayToSid {
+  ifindex: number
+  metric: number
+  mtu: number
+}
+
 /** To tell of changes costs a walk over all paths: it is done for many at once. */
 const TELL_EVERY = 1024
 
@@ -30,6 +38,7 @@ export class NextHopResolver implements NextHopListener {
   readonly #kernel: Kernel
   readonly #interfaces: Interfaces
   readonly #mode: EncapMode
+  readonly #coreMtu: number
   readonly #log: Logger
   readonly #onChanged: (ids: ReadonlySet<NextHopId>) => void
   /** By VRF number: the interfaces that are its. */
@@ -50,6 +59,8 @@ export class NextHopResolver implements NextHopListener {
     interfaces: Interfaces
     scopes: ReadonlyMap<number, InScope>
     mode: EncapMode
+    /** Octets of the largest packet that the whole core takes, 0: what its first link takes. */
+    coreMtu: number
     log: Logger
     onChanged: (ids: ReadonlySet<NextHopId>) => void
   }) {
@@ -59,6 +70,7 @@ export class NextHopResolver implements NextHopListener {
     this.#interfaces = ports.interfaces
     this.#scopes = ports.scopes
     this.#mode = ports.mode
+    this.#coreMtu = ports.coreMtu
     this.#log = ports.log
     this.#onChanged = ports.onChanged
     ports.nextHops.listen(this)
@@ -126,6 +138,7 @@ export class NextHopResolver implements NextHopListener {
       else {
         const content = { ifindex: LOOPBACK, segments: [sid], mode: this.#mode }
         this.#settle(id, content, to.ifindex, to.metric)
+        this.#nexthops.setMtu(this.#rows.get(id)!, this.#innerMtu(to))
       }
       if (this.#changed.size >= TELL_EVERY) this.#tell()
     }
@@ -133,14 +146,22 @@ export class NextHopResolver implements NextHopListener {
     this.#tell()
   }
 
-  async #lookUp(sid: Uint8Array): Promise<{ ifindex: number; metric: number } | null> {
+  async #lookUp(sid: Uint8Array): Promise<WayToSid | null> {
     try {
       const to = await this.#kernel.routeTo(sid)
-      return 'errno' in to ? null : { ifindex: to.ifindex, metric: to.metric ?? 0 }
+      if ('errno' in to) return null
+      return { ifindex: to.ifindex, metric: to.metric ?? 0, mtu: to.mtu ?? 0 }
     } catch (error) {
       this.#log.error({ err: error }, 'next hop look-up failed')
       return null
     }
+  }
+
+  /** The largest packet that still fits the core when it is encapsulated; 0: not known. */
+  #innerMtu({ ifindex, mtu }: WayToSid): number {
+    const limits = [mtu, this.#coreMtu, this.#interfaces.byIndex(ifindex)?.mtu ?? 0]
+    const outer = Math.min(...limits.filter((limit) => limit > 0))
+    return Number.isFinite(outer) ? Math.max(0, outer - encapOverhead(this.#mode, 1)) : 0
   }
 
   #local(id: NextHopId): NexthopContent | null {

@@ -6,6 +6,7 @@
  */
 import type { Id } from '../base/id.ts'
 import type { Logger } from '../base/logger.ts'
+import { kernelHeadroom } from './encap-overhead.ts'
 import type { Kernel, NexthopContent, NexthopSpec } from './kernel.ts'
 import { Errno, errnoName, KernelError } from './kernel-error.ts'
 import { NEXTHOP_ID_BASE, NEXTHOP_ID_COUNT } from './rtnetlink-constants.ts'
@@ -23,6 +24,8 @@ interface Entry {
   /** Kernel id, 0 until there is one. */
   id: number
   errno: number
+  /** The largest packet that goes into it whole, 0: as its device says. */
+  mtu: number
 }
 
 export class NexthopTable {
@@ -34,6 +37,8 @@ export class NexthopTable {
   readonly #pending = new Set<Entry>()
   readonly #unused = new Set<Entry>()
   readonly #adopted = new Set<Entry>()
+  /** Told which rows have got another `mtuOf`. */
+  onMtuChanged: (row: NexthopRow) => void = () => {}
   #nextId = 0
   #count = 0
 
@@ -88,6 +93,23 @@ export class NexthopTable {
 
   refsOf(row: NexthopRow): number {
     return this.#entry(row).refs
+  }
+
+  mtuOf(row: NexthopRow): number {
+    return this.#entry(row).mtu
+  }
+
+  setMtu(row: NexthopRow, mtu: number): void {
+    const entry = this.#entry(row)
+    if (entry.mtu === mtu) return
+    entry.mtu = mtu
+    this.onMtuChanged(row)
+  }
+
+  /** RTAX_MTU of the routes through it: the kernel takes the encapsulation off again. */
+  routeMtuOf(row: NexthopRow): number {
+    const { mtu, content } = this.#entry(row)
+    return mtu === 0 ? 0 : mtu + kernelHeadroom(content.segments?.length ?? 0)
   }
 
   /** Creates what is wanted and not there yet. A refusal stays with its row. */
@@ -213,7 +235,7 @@ export class NexthopTable {
 
   #add(key: string | undefined, content: NexthopContent): Entry {
     const row = (this.#freeRows.pop() ?? this.#entries.length) as NexthopRow
-    const entry: Entry = { row, key, content, refs: 0, state: 'pending', id: 0, errno: 0 }
+    const entry: Entry = { row, key, content, refs: 0, state: 'pending', id: 0, errno: 0, mtu: 0 }
     this.#entries[row] = entry
     if (key !== undefined) this.#byKey.set(key, entry)
     this.#pending.add(entry)

@@ -88,6 +88,11 @@ export const Rta = {
 } as const
 
 // biome-ignore format: as the kernel counts
+export const Rtax = {
+  MTU: 2, ADVMSS: 8,
+} as const
+
+// biome-ignore format: as the kernel counts
 export const Nha = {
   ID: 1, GROUP: 2, BLACKHOLE: 4, OIF: 5, GATEWAY: 6, ENCAP_TYPE: 7, ENCAP: 8,
 } as const

@@ -25,6 +25,7 @@ import {
   RTNH_F_ONLINK,
   RTPROT_SRV6D,
   Rta,
+  Rtax,
   SEG6_IPTUN_MODE_ENCAP,
   SEG6_IPTUN_MODE_ENCAP_RED,
   SEG6_IPTUNNEL_SRH,
@@ -109,8 +110,13 @@ export function decodeRoute(message: Span): KernelRoute | undefined {
     kind,
     nexthop,
     metric: attributes.get(Rta.PRIORITY)?.u32() ?? 0,
+    mtu: mtuOf(attributes) ?? 0,
     protocol: message.u8(5),
   }
+}
+
+function mtuOf(attributes: Map<number, Span>): number | undefined {
+  return attributes.get(Rta.METRICS)?.attributes().get(Rtax.MTU)?.u32()
 }
 
 /** rtmsg of a seg6local route of srv6d in the main table. */
@@ -175,16 +181,19 @@ export function decodeRouteTo(message: Span): {
   ifindex: number
   gateway?: Uint8Array
   metric?: number
+  mtu?: number
   kind: number
 } {
   const attributes = message.attributes(RTMSG_BYTES)
   const gateway = attributes.get(Rta.GATEWAY)?.copy() ?? viaOf(attributes.get(Rta.VIA))
   const metric = attributes.get(Rta.PRIORITY)?.u32()
+  const mtu = mtuOf(attributes)
   return {
     ifindex: attributes.get(Rta.OIF)?.u32() ?? 0,
     kind: message.u8(7),
     ...(gateway ? { gateway } : {}),
     ...(metric === undefined ? {} : { metric }),
+    ...(mtu === undefined ? {} : { mtu }),
   }
 }
 

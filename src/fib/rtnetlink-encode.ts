@@ -33,6 +33,7 @@ import {
   RTNH_F_ONLINK,
   RTPROT_SRV6D,
   Rta,
+  Rtax,
   Rtm,
   SEG6_ATTR_DST,
   SEG6_CMD_SET_TUNSRC,
@@ -45,7 +46,7 @@ import {
 } from './rtnetlink-constants.ts'
 
 /** Room that one route change needs at most. */
-export const ROUTE_MESSAGE_BYTES = 80
+export const ROUTE_MESSAGE_BYTES = 100
 
 /** HOT: one change of a batch as RTM_NEWROUTE or RTM_DELROUTE, without asking for an ack. */
 export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq: number): void {
@@ -74,8 +75,18 @@ export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq:
   }
   w.attrU32(Rta.TABLE, batch.table[k]!)
   w.attrU32(Rta.PRIORITY, batch.metric[k]!)
-  if (put && batch.kind[k] === RouteKind.UNICAST) w.attrU32(Rta.NH_ID, batch.nexthop[k]!)
+  if (put && batch.kind[k] === RouteKind.UNICAST) {
+    w.attrU32(Rta.NH_ID, batch.nexthop[k]!)
+    if (batch.mtu[k] !== 0) encodeMetrics(w, batch.mtu[k]!, batch.advmss[k]!)
+  }
   w.finish()
+}
+
+function encodeMetrics(w: NetlinkWriter, mtu: number, advmss: number): void {
+  const metrics = w.open(Rta.METRICS | NLA_F_NESTED)
+  w.attrU32(Rtax.MTU, mtu)
+  w.attrU32(Rtax.ADVMSS, advmss)
+  w.close(metrics)
 }
 
 /** RTM_NEWNEXTHOP that fails with EEXIST where the id is taken. */

@@ -164,7 +164,15 @@ t.test('want of memory is tried again by itself', async (t) => {
 
 t.test('a route of somebody else in the very place is not replaced', async (t) => {
   const { kernel, nexthops, fib } = setUp()
-  const theirs = { table: 10, family: 4, bits: 24, kind: 6, nexthop: 0, protocol: 4 } as const
+  const theirs = {
+    table: 10,
+    family: 4,
+    bits: 24,
+    kind: 6,
+    nexthop: 0,
+    mtu: 0,
+    protocol: 4,
+  } as const
   kernel.addForeignRoute({ ...theirs, words: Int32Array.of(net(1)[0]!, 0, 0, 0), metric: 8986 })
   const route = want(fib, 1, nexthops.acquire(sid(2)))
   await fib.flush()
@@ -355,4 +363,29 @@ t.test('property: after a flush the kernel is what a Map of wishes says', async 
     }),
     { seed: 20, numRuns: 300 },
   )
+})
+
+t.test('routes carry the MTU of their nexthop object, and follow it', async (t) => {
+  const { kernel, nexthops, fib } = setUp()
+  const mtus = () => [...kernel.routes.values()].map((route) => route.mtu)
+  const row = nexthops.acquire(sid(2))
+  nexthops.setMtu(row, 1460)
+  want(fib, 1, row)
+  want(fib, 2, row)
+  want(fib, 3, nexthops.acquire(sid(3)))
+  await fib.flush()
+  t.same(mtus(), [1524, 1524, 0], 'the 64 octets that Linux takes off for one segment on top')
+  const again = tablesOn(kernel)
+  again.nexthops.adopt([...kernel.nexthops.values()])
+  again.fib.adopt([...kernel.routes.values()])
+  kernel.operations.length = 0
+  const found = again.nexthops.acquire(sid(2))
+  again.nexthops.setMtu(found, 1460)
+  want(again.fib, 1, found)
+  await again.fib.flush()
+  t.same(kernel.operations, [], 'the same MTU after a restart is no change')
+  nexthops.setMtu(row, 8960)
+  await fib.flush()
+  t.same(mtus(), [9024, 9024, 0])
+  t.equal(kernel.operations.length, 2, 'no route of another object is written')
 })

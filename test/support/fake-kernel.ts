@@ -158,6 +158,7 @@ export class FakeKernel implements Kernel {
   }
 
   #applyRoute(batch: RouteBatch, k: number): number {
+    const op = batch.op[k]
     const route: KernelRoute = {
       table: batch.table[k]!,
       family: batch.family[k] as 4 | 6,
@@ -166,9 +167,9 @@ export class FakeKernel implements Kernel {
       kind: batch.kind[k]!,
       nexthop: batch.nexthop[k]!,
       metric: batch.metric[k]! >>> 0,
+      mtu: op === RouteOp.DELETE ? 0 : batch.mtu[k]!,
       protocol: RTPROT_SRV6D,
     }
-    const op = batch.op[k]
     const operation = {
       what: 'route',
       op: op === RouteOp.DELETE ? 'delete' : 'put',

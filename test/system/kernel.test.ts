@@ -194,6 +194,31 @@ async function inNamespace(): Promise<void> {
     )
   })
 
+  await t.test('a route’s MTU is what still fits with the encapsulation around it', async (t) => {
+    const { fib, nexthops } = first
+    for (const [mode, overhead] of [
+      ['encap.red', 40],
+      ['encap', 64],
+    ] as const) {
+      const row = nexthops.acquire({ ifindex: 1, segments: [SID], mode })
+      nexthops.setMtu(row, 1500 - overhead)
+      fib.want(254, 4, Int32Array.of(0xc6336400 | 0), 0, 24, RouteKind.UNICAST, row)
+      fib.want(254, 6, Int32Array.of(0x20010db8, 0xf2 << 16, 0, 0), 0, 64, RouteKind.UNICAST, row)
+      await fib.flush()
+      const size = (address: string) => {
+        const { stdout, stderr } = spawnSync('ping', ['-c1', '-W1', '-Mdo', '-s1480', address])
+        return /mtu[=:] ?(\d+)/.exec(`${stdout}${stderr}`)?.[1]
+      }
+      t.equal(size('198.51.100.1'), `${1500 - overhead}`, `${mode}, IPv4`)
+      t.equal(size('2001:db8:f2::1'), `${1500 - overhead}`, `${mode}, IPv6`)
+      const mss = 1500 - overhead - 60
+      t.match(ip('-6 route show 2001:db8:f2::/64'), `advmss ${mss}`)
+      nexthops.release(row)
+    }
+    fib.unwantTable(254)
+    await fib.flush()
+  })
+
   await t.test('changes by others are heard of, our own are not', async (t) => {
     const heard: string[] = []
     const end = first.kernel.watch((what) => heard.push(what))
