@@ -16,6 +16,8 @@ export class FibColumns {
   #errno = new Int32Array(64)
   /** 1: found in the kernel at the start and not asked for since. */
   #stale = new Uint8Array(64)
+  /** 1: in a batch that the kernel works on. */
+  #underWay = new Uint8Array(64)
   readonly #nexthops: NexthopTable
 
   wanted = 0
@@ -36,6 +38,7 @@ export class FibColumns {
     this.#haveMtu = grown(this.#haveMtu, capacity)
     this.#errno = grown(this.#errno, capacity)
     this.#stale = grown(this.#stale, capacity)
+    this.#underWay = grown(this.#underWay, capacity)
   }
 
   wantKindOf(row: FibRow): number {
@@ -76,6 +79,18 @@ export class FibColumns {
     return this.#stale[row] === 1
   }
 
+  isUnderWay(row: FibRow): boolean {
+    return this.#underWay[row] === 1
+  }
+
+  setUnderWay(row: FibRow, underWay: boolean): void {
+    this.#underWay[row] = Number(underWay)
+  }
+
+  isWanted(row: FibRow, kind: number, nexthop: number): boolean {
+    return this.#wantKind[row] === kind && this.#wantNexthop[row] === nexthop
+  }
+
   /** Whether the kernel has what is wanted: the route, or none. */
   isSettled(row: FibRow): boolean {
     return (
@@ -87,7 +102,7 @@ export class FibColumns {
 
   /** Kind 0 for nothing. Tells whether this is a change. */
   setWant(row: FibRow, kind: number, nexthop: number): boolean {
-    if (this.#wantKind[row] === kind && this.#wantNexthop[row] === nexthop) return false
+    if (this.isWanted(row, kind, nexthop)) return false
     this.wanted += Number(kind !== 0) - Number(this.#wantKind[row] !== 0)
     this.#takeNexthop(nexthop)
     this.giveNexthop(this.#wantNexthop[row]!)

@@ -8,41 +8,26 @@
  *
  * `want` and `unwant` only note; `flush` brings the kernel there, a row at most once a round.
  */
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { SystemClock } from '../base/clock.ts'
-import { DirtyQueue } from '../base/dirty-queue.ts'
 import type { Logger } from '../base/logger.ts'
-import { advmssOf } from './encap-overhead.ts'
 import { FibColumns } from './fib-columns.ts'
+import { FibFlush } from './fib-flush.ts'
 import { type FibRow, RouteRows } from './fib-rows.ts'
-import { type Kernel, type KernelRoute, RouteKind, RouteOp, routeBatch } from './kernel.ts'
-import { errnoName, isTransient } from './kernel-error.ts'
+import { type Kernel, type KernelRoute, RouteKind } from './kernel.ts'
+import { errnoName } from './kernel-error.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 import { LAST_RESORT_METRIC, ROUTE_METRIC } from './rtnetlink-constants.ts'
 
 export type { FibRow } from './fib-rows.ts'
 export type FibState = 'pending' | 'installed' | 'failed'
 
-const BATCH = 512
 const NO_NEXTHOP = 0 as NexthopRow
-/** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
-const AGAIN_MS = 100
-const AGAIN_MAX_MS = 5000
-
 export class FibTable {
-  readonly #kernel: Kernel
   readonly #nexthops: NexthopTable
-  readonly #log: Logger
-  readonly #clock: Clock
   readonly #rows = new RouteRows()
   readonly #columns: FibColumns
-  readonly #dirty = new DirtyQueue()
-  readonly #batch = routeBatch(BATCH)
-  readonly #flightRow = new Int32Array(BATCH)
-  readonly #flightNexthop = new Int32Array(BATCH)
-  #running: Promise<void> | undefined
-  #again: Timer | undefined
-  #againMs = AGAIN_MS
+  readonly #flush: FibFlush
 
   constructor(
     kernel: Kernel,
@@ -50,11 +35,10 @@ export class FibTable {
     log: Logger,
     clock: Clock = new SystemClock(),
   ) {
-    this.#kernel = kernel
     this.#nexthops = nexthops
-    this.#log = log
-    this.#clock = clock
     this.#columns = new FibColumns(nexthops)
+    const [rows, columns] = [this.#rows, this.#columns]
+    this.#flush = new FibFlush({ kernel, nexthops, rows, columns, log, clock })
     nexthops.onMtuChanged = (nexthop) => this.#remeasure(nexthop)
   }
 
@@ -62,7 +46,7 @@ export class FibTable {
   #remeasure(nexthop: NexthopRow): void {
     for (const row of this.#rows.all()) {
       if (this.#columns.wantNexthopOf(row) === nexthop && this.#columns.haveKindOf(row) !== 0) {
-        this.#dirty.add(row)
+        this.#flush.add(row)
       }
     }
   }
@@ -84,7 +68,7 @@ export class FibTable {
     const row = this.#rows.add(table, family, words, at, bits, metric)
     this.#columns.reserve(row, this.#rows.capacity)
     this.#columns.setStale(row, false)
-    if (this.#columns.setWant(row, kind, nexthop)) this.#dirty.add(row)
+    if (this.#columns.setWant(row, kind, nexthop)) this.#flush.add(row)
     return row
   }
 
@@ -169,7 +153,7 @@ export class FibTable {
 
   /** Rows still to be brought to the kernel. */
   get pending(): number {
-    return this.#dirty.size
+    return this.#flush.pending
   }
 
   get counts(): { wanted: number; installed: number; failed: number; stale: number } {
@@ -179,122 +163,23 @@ export class FibTable {
 
   /** Brings the kernel to what is wanted now; while one runs, the same run takes in what comes. */
   flush(): Promise<void> {
-    return this.#running ?? this.#run(this.#flushAll())
+    return this.#flush.flush()
   }
 
   /** Runs `work` while no flush runs, then flushes; a flush asked for meanwhile is this one. */
   exclusively(work: () => Promise<void>): Promise<void> {
-    const before = this.#running?.catch(() => {}) ?? Promise.resolve()
-    return this.#run(before.then(work).then(() => this.#flushAll()))
-  }
-
-  #run(work: Promise<void>): Promise<void> {
-    const running = work.finally(() => {
-      if (this.#running === running) this.#running = undefined
-    })
-    this.#running = running
-    return running
-  }
-
-  async #flushAll(): Promise<void> {
-    for (;;) {
-      await this.#nexthops.ensure()
-      this.#fill()
-      if (this.#batch.count > 0) {
-        await this.#kernel.applyRoutes(this.#batch)
-        this.#settle()
-      } else if (this.#dirty.size === 0) break
-    }
-    await this.#nexthops.collect()
-  }
-
-  /** Takes dirty rows into the batch; a row whose nexthop object is missing fails or waits. */
-  #fill(): void {
-    this.#batch.count = 0
-    let looks = this.#dirty.size
-    while (looks-- > 0 && this.#batch.count < BATCH) {
-      const row = this.#dirty.take() as FibRow
-      if (this.#columns.isStale(row)) continue
-      if (this.#columns.isSettled(row)) {
-        this.#columns.setErrno(row, 0)
-        if (this.#columns.wantKindOf(row) === 0) this.#rows.remove(row)
-        continue
-      }
-      const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
-      if (nexthop === 0) this.#put(row, 0)
-      else this.#putThrough(row, nexthop)
-    }
-  }
-
-  #putThrough(row: FibRow, nexthop: NexthopRow): void {
-    const state = this.#nexthops.stateOf(nexthop)
-    if (state === 'installed') this.#put(row, this.#nexthops.idOf(nexthop))
-    else if (state === 'pending') this.#dirty.add(row)
-    else this.#columns.setErrno(row, this.#nexthops.errnoOf(nexthop))
-  }
-
-  #put(row: FibRow, nexthopId: number): void {
-    const batch = this.#batch
-    const k = batch.count++
-    this.#rows.copyKey(row, batch, k)
-    if (this.#columns.wantKindOf(row) === 0) batch.op[k] = RouteOp.DELETE
-    else batch.op[k] = this.#columns.haveKindOf(row) === 0 ? RouteOp.CREATE : RouteOp.REPLACE
-    batch.kind[k] = this.#columns.wantKindOf(row)
-    batch.nexthop[k] = nexthopId
-    this.#flightRow[k] = row
-    const nexthop = this.#columns.wantNexthopOf(row)
-    batch.mtu[k] = this.#columns.wantMtuOf(row)
-    batch.advmss[k] = nexthop === 0 ? 0 : advmssOf(this.#nexthops.mtuOf(nexthop), batch.family[k]!)
-    this.#flightNexthop[k] = nexthop
-    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
-  }
-
-  /** Takes the kernel's answers; `want` may have changed its mind meanwhile and stays dirty. */
-  #settle(): void {
-    let again = false
-    for (let k = 0; k < this.#batch.count; k++) {
-      const row = this.#flightRow[k]! as FibRow
-      const errno = this.#batch.errno[k]!
-      if (errno === 0) {
-        const { kind, mtu } = this.#batch
-        this.#columns.setHave(row, kind[k]!, this.#flightNexthop[k]!, mtu[k]!)
-        this.#columns.setErrno(row, 0)
-        // A deleted row is freed, a changed mind worked on, in the next round.
-        if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0)
-          this.#dirty.add(row)
-      } else {
-        this.#columns.setErrno(row, errno)
-        again ||= isTransient(errno)
-      }
-      this.#columns.giveNexthop(this.#flightNexthop[k]!)
-    }
-    if (again) this.#scheduleAgain()
-    else this.#againMs = AGAIN_MS
-  }
-
-  #scheduleAgain(): void {
-    if (this.#again) return
-    this.#log.warn({ retryMs: this.#againMs }, 'the kernel has no memory for routes, trying again')
-    this.#again = this.#clock.after(this.#againMs, () => {
-      this.#again = undefined
-      for (const row of this.failedRows()) {
-        if (isTransient(this.#columns.errnoOf(row))) this.#dirty.add(row)
-      }
-      this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
-    })
-    this.#againMs = Math.min(this.#againMs * 2, AGAIN_MAX_MS)
+    return this.#flush.exclusively(work)
   }
 
   /** Asks again for every row and nexthop object that the kernel refused; `flush` then does it. */
   retryFailed(): void {
     this.#nexthops.retryFailed()
-    for (const row of this.failedRows()) this.#dirty.add(row)
+    for (const row of this.failedRows()) this.#flush.add(row)
   }
 
   /** Ends the timer of retries. */
   stop(): void {
-    this.#again?.cancel()
-    this.#again = undefined
+    this.#flush.stop()
   }
 
   /**
@@ -310,7 +195,7 @@ export class FibTable {
       this.#columns.reserve(row, this.#rows.capacity)
       this.#columns.setHave(row, route.kind, nexthop, route.mtu)
       if (this.#columns.wantKindOf(row) === 0) this.#columns.setStale(row, true)
-      else this.#dirty.add(row)
+      else this.#flush.add(row)
     }
   }
 
@@ -337,26 +222,26 @@ export class FibTable {
       const there = nexthop === 0 ? NO_NEXTHOP : (byId.get(nexthop) ?? NO_NEXTHOP)
       if (this.#columns.isHad(row, kind, there, mtu)) continue
       this.#columns.setHave(row, kind, there, mtu)
-      this.#dirty.add(row)
+      this.#flush.add(row)
       changed++
     }
     for (const row of this.#rows.all()) {
       if (this.#columns.haveKindOf(row) === 0 || seen[row] === 1) continue
       this.#columns.setHave(row, 0, 0, 0)
       this.#columns.setStale(row, false)
-      this.#dirty.add(row)
+      this.#flush.add(row)
       changed++
     }
     return changed
   }
 
   #unwantRow(row: FibRow): void {
-    if (this.#columns.setWant(row, 0, 0)) this.#dirty.add(row)
+    if (this.#columns.setWant(row, 0, 0)) this.#flush.add(row)
   }
 
   #drop(row: FibRow): void {
     this.#columns.setStale(row, false)
     this.#unwantRow(row)
-    this.#dirty.add(row)
+    this.#flush.add(row)
   }
 }

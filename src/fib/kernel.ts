@@ -156,20 +156,22 @@ export interface Kernel {
   close(): Promise<void>
 }
 
-/** A batch with room for `capacity` changes, to be filled and reused. */
+/** A batch with room for `capacity` changes, on memory that a worker thread can share; reusable. */
 export function routeBatch(capacity: number): RouteBatch {
+  const octets = (count: number) => new Uint8Array(new SharedArrayBuffer(count))
+  const words = (count: number) => new Int32Array(new SharedArrayBuffer(count * 4))
   return {
     count: 0,
-    op: new Uint8Array(capacity),
-    table: new Int32Array(capacity),
-    family: new Uint8Array(capacity),
-    bits: new Uint8Array(capacity),
-    words: new Int32Array(capacity * 4),
-    kind: new Uint8Array(capacity),
-    nexthop: new Int32Array(capacity),
-    metric: new Int32Array(capacity),
-    mtu: new Int32Array(capacity),
-    advmss: new Int32Array(capacity),
-    errno: new Int32Array(capacity),
+    op: octets(capacity),
+    table: words(capacity),
+    family: octets(capacity),
+    bits: octets(capacity),
+    words: words(capacity * 4),
+    kind: octets(capacity),
+    nexthop: words(capacity),
+    metric: words(capacity),
+    mtu: words(capacity),
+    advmss: words(capacity),
+    errno: words(capacity),
   }
 }

@@ -1,0 +1,215 @@
+/**
+ * Brings the kernel to what FibTable wants: dirty rows into batches, batches to the kernel, its
+ * answers back into the rows. While the kernel works on one batch the next is filled. A row is
+ * under way at most once, and nexthop objects are made before and removed after their routes.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { DirtyQueue } from '../base/dirty-queue.ts'
+import type { Logger } from '../base/logger.ts'
+import { advmssOf } from './encap-overhead.ts'
+import type { FibColumns } from './fib-columns.ts'
+import type { FibRow, RouteRows } from './fib-rows.ts'
+import { type Kernel, RouteOp, routeBatch } from './kernel.ts'
+import { Errno, isTransient } from './kernel-error.ts'
+import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+
+/** Changes of a batch, and batches under way. */
+const BATCH = 2048
+const FLIGHTS = 2
+/** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
+const AGAIN_MS = 100
+const AGAIN_MAX_MS = 5000
+
+/** A batch and the rows it is about. */
+interface Flight {
+  batch: ReturnType<typeof routeBatch>
+  row: Int32Array
+  nexthop: Int32Array
+  /** Settled when the kernel's answers are in the rows. */
+  landed: Promise<void>
+}
+
+/** What the flush works on. */
+export interface FlushPorts {
+  kernel: Kernel
+  nexthops: NexthopTable
+  rows: RouteRows
+  columns: FibColumns
+  log: Logger
+  clock: Clock
+}
+
+export class FibFlush {
+  readonly #kernel: Kernel
+  readonly #nexthops: NexthopTable
+  readonly #rows: RouteRows
+  readonly #columns: FibColumns
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #dirty = new DirtyQueue()
+  readonly #flights: Flight[] = Array.from({ length: FLIGHTS }, () => ({
+    batch: routeBatch(BATCH),
+    row: new Int32Array(BATCH),
+    nexthop: new Int32Array(BATCH),
+    landed: Promise.resolve(),
+  }))
+  #underWay = 0
+  #failure: unknown
+  #running: Promise<void> | undefined
+  #again: Timer | undefined
+  #againMs = AGAIN_MS
+
+  constructor(ports: FlushPorts) {
+    this.#kernel = ports.kernel
+    this.#nexthops = ports.nexthops
+    this.#rows = ports.rows
+    this.#columns = ports.columns
+    this.#log = ports.log
+    this.#clock = ports.clock
+  }
+
+  /** Rows still to be brought to the kernel. */
+  get pending(): number {
+    return this.#dirty.size
+  }
+
+  /** Has a row looked at by the next flush, or by the one that runs. */
+  add(row: FibRow): void {
+    this.#dirty.add(row)
+  }
+
+  /** Starts a flush; while one runs, the same run takes in what comes. */
+  flush(): Promise<void> {
+    return this.#running ?? this.#run(this.#flushAll())
+  }
+
+  /** Runs `work` while no flush runs, then flushes; a flush asked for meanwhile is this one. */
+  exclusively(work: () => Promise<void>): Promise<void> {
+    const before = this.#running?.catch(() => {}) ?? Promise.resolve()
+    return this.#run(before.then(work).then(() => this.#flushAll()))
+  }
+
+  /** Ends the timer of retries. */
+  stop(): void {
+    this.#again?.cancel()
+    this.#again = undefined
+  }
+
+  #run(work: Promise<void>): Promise<void> {
+    const running = work.finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+
+  async #flushAll(): Promise<void> {
+    for (let turn = 0; ; turn++) {
+      const flight = this.#flights[turn % FLIGHTS]!
+      await flight.landed
+      await this.#nexthops.ensure()
+      this.#fill(flight)
+      if (flight.batch.count > 0) flight.landed = this.#fly(flight)
+      else if (this.#underWay === 0 && this.#dirty.size === 0) break
+    }
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+    await this.#nexthops.collect()
+  }
+
+  /** Never rejects: what is no answer of the kernel fails the rows, and the flush at its end. */
+  async #fly(flight: Flight): Promise<void> {
+    this.#underWay++
+    try {
+      await this.#kernel.applyRoutes(flight.batch)
+    } catch (error) {
+      this.#failure ??= error
+      flight.batch.errno.fill(Errno.EIO)
+    }
+    this.#underWay--
+    this.#settle(flight)
+  }
+
+  /** Takes dirty rows into the batch; a row whose nexthop object is missing fails or waits. */
+  #fill(flight: Flight): void {
+    flight.batch.count = 0
+    let looks = this.#dirty.size
+    while (looks-- > 0 && flight.batch.count < BATCH) {
+      const row = this.#dirty.take() as FibRow
+      // What is under way is looked at again when it lands.
+      if (this.#columns.isStale(row) || this.#columns.isUnderWay(row)) continue
+      if (this.#columns.isSettled(row)) {
+        this.#columns.setErrno(row, 0)
+        if (this.#columns.wantKindOf(row) === 0) this.#rows.remove(row)
+        continue
+      }
+      const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
+      if (nexthop === 0) this.#put(flight, row, 0)
+      else this.#putThrough(flight, row, nexthop)
+    }
+  }
+
+  #putThrough(flight: Flight, row: FibRow, nexthop: NexthopRow): void {
+    const state = this.#nexthops.stateOf(nexthop)
+    if (state === 'installed') this.#put(flight, row, this.#nexthops.idOf(nexthop))
+    else if (state === 'pending') this.#dirty.add(row)
+    else this.#columns.setErrno(row, this.#nexthops.errnoOf(nexthop))
+  }
+
+  #put(flight: Flight, row: FibRow, nexthopId: number): void {
+    const { batch } = flight
+    const k = batch.count++
+    this.#rows.copyKey(row, batch, k)
+    if (this.#columns.wantKindOf(row) === 0) batch.op[k] = RouteOp.DELETE
+    else batch.op[k] = this.#columns.haveKindOf(row) === 0 ? RouteOp.CREATE : RouteOp.REPLACE
+    batch.kind[k] = this.#columns.wantKindOf(row)
+    batch.nexthop[k] = nexthopId
+    flight.row[k] = row
+    const nexthop = this.#columns.wantNexthopOf(row)
+    batch.mtu[k] = this.#columns.wantMtuOf(row)
+    batch.advmss[k] = nexthop === 0 ? 0 : advmssOf(this.#nexthops.mtuOf(nexthop), batch.family[k]!)
+    flight.nexthop[k] = nexthop
+    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
+    this.#columns.setUnderWay(row, true)
+  }
+
+  /** Takes the kernel's answers; `want` may have changed its mind meanwhile. */
+  #settle(flight: Flight): void {
+    const { batch } = flight
+    let again = false
+    for (let k = 0; k < batch.count; k++) {
+      const row = flight.row[k]! as FibRow
+      const errno = batch.errno[k]!
+      const nexthop = flight.nexthop[k]!
+      this.#columns.setUnderWay(row, false)
+      this.#columns.setErrno(row, errno)
+      if (errno === 0) {
+        this.#columns.setHave(row, batch.kind[k]!, nexthop, batch.mtu[k]!)
+        // A deleted row is freed, a changed mind worked on, when it is looked at next.
+        if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0) {
+          this.#dirty.add(row)
+        }
+      } else {
+        again ||= isTransient(errno)
+        if (!this.#columns.isWanted(row, batch.kind[k]!, nexthop)) this.#dirty.add(row)
+      }
+      this.#columns.giveNexthop(nexthop)
+    }
+    if (again) this.#scheduleAgain()
+    else this.#againMs = AGAIN_MS
+  }
+
+  #scheduleAgain(): void {
+    if (this.#again) return
+    this.#log.warn({ retryMs: this.#againMs }, 'the kernel has no memory for routes, trying again')
+    this.#again = this.#clock.after(this.#againMs, () => {
+      this.#again = undefined
+      for (const row of this.#rows.all()) {
+        if (isTransient(this.#columns.errnoOf(row))) this.#dirty.add(row)
+      }
+      this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
+    })
+    this.#againMs = Math.min(this.#againMs * 2, AGAIN_MAX_MS)
+  }
+}

@@ -1,0 +1,196 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { ManualClock } from '../../src/base/clock.ts'
+import { silentLogger } from '../../src/base/logger.ts'
+import { FibTable } from '../../src/fib/fib-table.ts'
+import { type NexthopContent, type RouteBatch, RouteKind } from '../../src/fib/kernel.ts'
+import { Errno } from '../../src/fib/kernel-error.ts'
+import { type NexthopRow, NexthopTable } from '../../src/fib/nexthop-table.ts'
+import { parseAddress } from '../../src/wire/address.ts'
+import { FakeKernel, type FakeOperation } from '../support/fake-kernel.ts'
+
+const CORE = 2
+
+/** A kernel that carries a batch out only when the test lets it. */
+class SlowKernel extends FakeKernel {
+  readonly waiting: (() => void)[] = []
+  most = 0
+
+  override async applyRoutes(batch: RouteBatch): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve)
+      this.most = Math.max(this.most, this.waiting.length)
+    })
+    await super.applyRoutes(batch)
+  }
+
+  /** Lets the oldest batch go, after the flush had time to fill what it can. */
+  async step(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve))
+    const next = this.waiting.shift()
+    next?.()
+    return next !== undefined
+  }
+
+  async runOut(): Promise<void> {
+    while (await this.step());
+  }
+}
+
+function setUp<K extends FakeKernel>(kernel: K) {
+  kernel.addLink('core')
+  const clock = new ManualClock()
+  const nexthops = new NexthopTable(kernel, silentLogger)
+  return { kernel, clock, nexthops, fib: new FibTable(kernel, nexthops, silentLogger, clock) }
+}
+
+function sid(n: number): NexthopContent {
+  return { ifindex: CORE, segments: [parseAddress(`fcbb:bb00:${n}:46::`)], mode: 'encap.red' }
+}
+
+const net = (n: number) => Int32Array.of(0x0a000000 | (n << 8))
+const want = (fib: FibTable, n: number, row: NexthopRow) =>
+  fib.want(10, 4, net(n), 0, 24, RouteKind.UNICAST, row)
+const line = ({ what, op }: FakeOperation) => `${op} ${what}`
+
+t.test('the next batch is filled while the kernel works on one', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new SlowKernel())
+  const row = nexthops.acquire(sid(2))
+  for (let n = 0; n < 10_000; n++) want(fib, n, row)
+  nexthops.release(row)
+  const flushed = fib.flush()
+  await kernel.runOut()
+  await flushed
+  t.equal(kernel.most, 2)
+  t.equal(kernel.routes.size, 10_000)
+  t.same(fib.counts, { wanted: 10_000, installed: 10_000, failed: 0, stale: 0 })
+
+  fib.unwantAll()
+  kernel.operations.length = 0
+  const gone = fib.flush()
+  await kernel.runOut()
+  await gone
+  t.equal(kernel.operations.length, 10_001)
+  t.equal(line(kernel.operations.at(-1)!), 'delete nexthop', 'behind the last of its routes')
+})
+
+t.test('a route is under way at most once: a changed mind waits for the answer', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new SlowKernel())
+  const [a, b] = [nexthops.acquire(sid(2)), nexthops.acquire(sid(3))]
+  want(fib, 1, a)
+  const flushed = fib.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  want(fib, 1, b)
+  want(fib, 2, b)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(kernel.waiting.length, 1, 'one batch under way')
+  await kernel.runOut()
+  await flushed
+  const puts = kernel.operations.flatMap((o) => (o.what === 'route' ? [o.route] : []))
+  t.same(
+    puts.map(({ words }) => (words[0]! >>> 8) & 0xff),
+    [1, 1, 2],
+  )
+  t.equal(fib.counts.installed, 2)
+})
+
+t.test('a refused route whose wish changed meanwhile is asked for again at once', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new SlowKernel())
+  const row = nexthops.acquire(sid(2))
+  want(fib, 1, row)
+  const flushed = fib.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  kernel.fail = (o) => (o.what === 'route' && o.route.kind === RouteKind.UNICAST ? Errno.EPERM : 0)
+  fib.want(10, 4, net(1), 0, 24, RouteKind.BLACKHOLE, 0)
+  await kernel.runOut()
+  await flushed
+  t.same(kernel.routesOf(10), ['10.0.1.0/24 blackhole 0'])
+  t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+})
+
+t.test('a kernel that throws fails its rows, and the flush; the next one goes on', async (t) => {
+  const { kernel, fib } = setUp(new FakeKernel())
+  kernel.meanwhile = () => {
+    throw new Error('worker gone')
+  }
+  const row = fib.want(10, 4, net(1), 0, 24, RouteKind.THROW, 0)
+  await t.rejects(fib.flush(), { message: 'worker gone' })
+  t.equal(fib.stateOf(row), 'failed')
+  kernel.routes.clear()
+  kernel.meanwhile = () => {}
+  fib.retryFailed()
+  await fib.flush()
+  t.equal(fib.stateOf(row), 'installed')
+})
+
+t.test('want of memory is tried again after pauses that double, up to five seconds', async (t) => {
+  const { kernel, clock, fib } = setUp(new FakeKernel())
+  kernel.fail = ({ what }) => (what === 'route' ? Errno.ENOBUFS : 0)
+  const row = fib.want(10, 4, net(1), 0, 24, RouteKind.THROW, 0)
+  await fib.flush()
+  for (const pause of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
+    const asked = kernel.operations.length
+    clock.advance(pause - 1)
+    await fib.flush()
+    t.equal(kernel.operations.length, asked, `not before ${pause} ms`)
+    clock.advance(1)
+    await fib.flush()
+    t.equal(kernel.operations.length, asked + 1)
+    t.equal(fib.errnoOf(row), Errno.ENOBUFS)
+  }
+  kernel.fail = () => 0
+  clock.advance(5000)
+  await fib.flush()
+  t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+})
+
+t.test(
+  'property: whatever changes while batches are under way, the kernel ends right',
+  async () => {
+    const change = fc.record({
+      n: fc.nat(5),
+      via: fc.nat(3), // 0: nothing
+      wait: fc.boolean(),
+      errno: fc.constantFrom(0, 0, 0, Errno.ENOMEM, Errno.EPERM),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 60 }), async (changes) => {
+        const { kernel, nexthops, fib } = setUp(new SlowKernel())
+        const wishes = new Map<number, number>()
+        const flushes: Promise<void>[] = []
+        for (const { n, via, wait, errno } of changes) {
+          kernel.fail = (o) => (o.what === 'route' && o.route.words[0] === net(n)[0] ? errno : 0)
+          if (via === 0) {
+            wishes.delete(n)
+            fib.unwant(10, 4, net(n), 0, 24)
+          } else {
+            wishes.set(n, via)
+            const row = nexthops.acquire(sid(via))
+            want(fib, n, row)
+            nexthops.release(row)
+          }
+          flushes.push(fib.flush())
+          if (wait) await kernel.step()
+        }
+        kernel.fail = () => 0
+        await kernel.runOut()
+        await Promise.all(flushes)
+        fib.retryFailed()
+        const last = fib.flush()
+        await kernel.runOut()
+        await last
+        const found = [...kernel.routes.values()].map(({ words, nexthop }) => {
+          return [(words[0]! >>> 8) & 0xff, kernel.nexthops.get(nexthop)?.segments?.[0]?.[5]]
+        })
+        const byNumber = (a: (number | undefined)[], b: (number | undefined)[]) => a[0]! - b[0]!
+        return (
+          JSON.stringify(found.sort(byNumber)) === JSON.stringify([...wishes].sort(byNumber)) &&
+          kernel.nexthops.size === new Set(wishes.values()).size &&
+          fib.counts.installed === wishes.size &&
+          fib.counts.failed === 0
+        )
+      }),
+      { seed: 4, numRuns: 300 },
+    )
+  },
+)
