@@ -1,4 +1,5 @@
 import { NONE } from '../base/id.ts'
+import { grown } from '../base/row-pool.ts'
 import { NextHopKind, type NextHopTable, Reach } from './next-hop.ts'
 import type { AttrsTable } from './path-attrs.ts'
 import { PathFlag, type PathId, PathKind, type PathTable } from './path-table.ts'
@@ -63,6 +64,8 @@ export const DECISION_STEPS: readonly Step[] = [
 ]
 
 const MED_STEP = 5
+/** Paths that tie through this step go equally well (RFC 4271 §9.1.2.2: multipath is left to us). */
+const METRIC_STEP = 7
 
 /** The sentence for a `why` of a path. */
 export function whyText(why: number): string | null {
@@ -87,6 +90,11 @@ export class Decision {
   readonly #nextHops: NextHopTable
   #left = new Int32Array(16)
   #values = new Float64Array(16)
+  /** After `chooseSet`: the best path and those as good, `activeCount` of them. */
+  active = new Int32Array(16)
+  activeCount = 0
+  /** After `chooseSet`: the best path with a next hop of its own beside them, NONE if there is none. */
+  backup = NONE as PathId
 
   constructor(attrs: AttrsTable, paths: PathTable, peers: RibPeers, nextHops: NextHopTable) {
     this.attrs = attrs
@@ -101,14 +109,82 @@ export class Decision {
     for (let path = first; path !== NONE; path = this.paths.nextOf(path)) {
       const problem = this.#problemOf(path)
       this.paths.setWhy(path, problem)
-      if (problem !== 0) continue
-      if (count === this.#left.length) this.#grow()
-      this.#left[count++] = path
+      if (problem === 0) count = this.#push(count, path)
     }
+    return this.#decide(count, true)
+  }
+
+  /**
+   * HOT: `choose`, and what else forwards: up to `maximum` paths that tie through the metric, of
+   * one kind, each with a next hop of its own; then the best of the rest as backup. Which of many
+   * is settled by the same steps, so the set depends on the paths alone, not on their order.
+   */
+  chooseSet(first: PathId, maximum: number): PathId {
+    const best = this.choose(first)
+    this.active[0] = best
+    this.activeCount = 1
+    this.backup = NONE as PathId
+    if (best === NONE || !this.#forwards(best)) return best
+    if (best === first && this.paths.nextOf(best) === NONE) return best
+    if (this.active.length < maximum) this.active = grown(this.active, maximum)
+    while (this.activeCount < maximum) {
+      const next = this.#another(first, true)
+      if (next === NONE) break
+      this.active[this.activeCount++] = next
+    }
+    this.backup = this.#another(first, false)
+    return best
+  }
+
+  /** HOT: the best of `count` paths, all of which can be used. */
+  chooseAmong(paths: Int32Array, count: number): PathId {
+    for (let k = 0; k < count; k++) this.#push(k, paths[k] as PathId)
+    return this.#decide(count, false)
+  }
+
+  /** The best path through a next hop that no active one has; `tied`: that is as good as they are. */
+  #another(first: PathId, tied: boolean): PathId {
+    const { paths } = this
+    let count = 0
+    for (let path = first; path !== NONE; path = paths.nextOf(path)) {
+      const why = paths.whyOf(path)
+      if (why !== 0 && why <= (tied ? Why.DECISION + METRIC_STEP : Why.DECISION)) continue
+      if (tied && paths.kindOf(path) !== paths.kindOf(this.active[0] as PathId)) continue
+      if (this.#forwards(path) && !this.#isTaken(path)) count = this.#push(count, path)
+    }
+    return this.#decide(count, false)
+  }
+
+  /** By an object of ours: the kernel has connected networks itself, a blackhole leads nowhere. */
+  #forwards(path: PathId): boolean {
+    return this.paths.nextHopOf(path) !== NONE && this.paths.kindOf(path) !== PathKind.CONNECTED
+  }
+
+  #isTaken(path: PathId): boolean {
+    const nextHop = this.paths.nextHopOf(path)
+    for (let k = 0; k < this.activeCount; k++) {
+      if (this.paths.nextHopOf(this.active[k] as PathId) === nextHop) return true
+    }
+    return false
+  }
+
+  #push(count: number, path: PathId): number {
+    if (count === this.#left.length) {
+      this.#left = grown(this.#left, count * 2)
+      this.#values = new Float64Array(count * 2)
+    }
+    this.#left[count] = path
+    return count + 1
+  }
+
+  /** The steps over the first `count` of `#left`; `note`: losers learn why. */
+  #decide(count: number, note: boolean): PathId {
     if (count === 0) return NONE as PathId
-    for (let k = 0; count > 1 && k < DECISION_STEPS.length; k++) {
+    let left = count
+    for (let k = 0; left > 1 && k < DECISION_STEPS.length; k++) {
       const row = DECISION_STEPS[k]!
-      count = row.value === null ? this.#keepLowestMed(count) : this.#keepLowest(count, row)
+      left =
+        row.value === null ? this.#keepLowestMed(left, note) : this.#keepLowest(left, row, note)
     }
     return this.#left[0] as PathId
   }
@@ -150,7 +226,7 @@ export class Decision {
     return isSid ? Why.NEXT_HOP_UNREACHABLE : Why.NEXT_HOP_NOT_CONNECTED
   }
 
-  #keepLowest(count: number, row: Step): number {
+  #keepLowest(count: number, row: Step, note: boolean): number {
     let lowest = Number.POSITIVE_INFINITY
     for (let k = 0; k < count; k++) {
       const value = row.value!(this, this.#left[k] as PathId)
@@ -161,40 +237,33 @@ export class Decision {
     for (let k = 0; k < count; k++) {
       const path = this.#left[k] as PathId
       if (this.#values[k] === lowest) this.#left[kept++] = path
-      else this.paths.setWhy(path, Why.DECISION + row.step)
+      else if (note) this.paths.setWhy(path, Why.DECISION + row.step)
     }
     return kept
   }
 
-  #keepLowestMed(count: number): number {
+  /** A path loses to a lower MED of the same neighbouring AS; the lowest of each AS never goes. */
+  #keepLowestMed(count: number, note: boolean): number {
     for (let k = 0; k < count; k++) {
       this.#values[k] = this.attrs.medOf(this.paths.attrsOf(this.#left[k] as PathId))
     }
     let kept = 0
     for (let k = 0; k < count; k++) {
       const path = this.#left[k] as PathId
-      if (this.#losesByMed(k, count)) this.paths.setWhy(path, Why.DECISION + MED_STEP)
-    }
-    for (let k = 0; k < count; k++) {
-      const path = this.#left[k] as PathId
-      if (this.paths.whyOf(path) === 0) this.#left[kept++] = path
+      if (!this.#losesByMed(k, 0, kept) && !this.#losesByMed(k, k + 1, count)) {
+        this.#values[kept] = this.#values[k]!
+        this.#left[kept++] = path
+      } else if (note) this.paths.setWhy(path, Why.DECISION + MED_STEP)
     }
     return kept
   }
 
-  #losesByMed(index: number, count: number): boolean {
+  #losesByMed(index: number, from: number, to: number): boolean {
     const as = this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[index] as PathId))
-    for (let k = 0; k < count; k++) {
+    for (let k = from; k < to; k++) {
       if (this.#values[k]! >= this.#values[index]!) continue
       if (this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[k] as PathId)) === as) return true
     }
     return false
-  }
-
-  #grow(): void {
-    const left = new Int32Array(this.#left.length * 2)
-    left.set(this.#left)
-    this.#left = left
-    this.#values = new Float64Array(left.length)
   }
 }

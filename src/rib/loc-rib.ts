@@ -11,11 +11,19 @@ import type { RibPeers } from './rib-peer.ts'
 
 /** In the column of best paths: the listeners are to be told at the next decision, come what may. */
 const UNDECIDED = -1
+const IN_USE = PathFlag.ACTIVE | PathFlag.BACKUP
 
-/** Told after every decision that changed something: import, export, fib, Adj-RIB-Out. */
+/**
+ * Told after a decision: export and Adj-RIB-Out of best paths, the fib of all that forward, import
+ * of anything. `best` is NONE when the prefix has no usable path any more.
+ */
 export interface RibListener {
-  /** `best` is NONE when the prefix has no usable path any more. */
-  onBest(rib: LocRib, prefix: PrefixId, best: PathId): void
+  /** The best path is another one, or what it says is. */
+  onBest?(rib: LocRib, prefix: PrefixId, best: PathId): void
+  /** The best path, or any flagged ACTIVE or BACKUP, is another one, or what it says is. */
+  onPathSet?(rib: LocRib, prefix: PrefixId, best: PathId): void
+  /** Decided, whatever came of it: any path may have changed. */
+  onDecided?(rib: LocRib, prefix: PrefixId, best: PathId): void
 }
 
 /** What all tables of the daemon share. */
@@ -42,7 +50,12 @@ export class LocRib {
   readonly #context: RibContext
   readonly #decision: Decision
   readonly #dirty = new DirtyQueue()
+  /** Next hops whose paths are to be decided anew. */
+  readonly #hops = new DirtyQueue()
   #listeners: RibListener[] = []
+  #keepsSets = false
+  /** How many paths a prefix may use at once. */
+  maximumPaths = 1
   #first = new Int32Array(64)
   #best = new Int32Array(64)
 
@@ -61,14 +74,16 @@ export class LocRib {
 
   listen(listener: RibListener): void {
     this.#listeners.push(listener)
+    this.#keepsSets ||= listener.onPathSet !== undefined
   }
 
   unlisten(listener: RibListener): void {
     this.#listeners = this.#listeners.filter((l) => l !== listener)
   }
 
+  /** Work left for `settle`: prefixes, and next hops whose prefixes are not marked yet. */
   get dirtyCount(): number {
-    return this.#dirty.size
+    return this.#dirty.size + this.#hops.size + Number(this.paths.walk !== NONE)
   }
 
   firstOf(prefix: PrefixId): PathId {
@@ -148,8 +163,10 @@ export class LocRib {
     const paths = this.paths
     const prefix = paths.prefixOf(path)
     this.#unlink(prefix, path)
+    const best = this.bestOf(prefix)
     // The row may soon be another prefix's.
-    if (this.bestOf(prefix) === path) this.#best[prefix] = UNDECIDED
+    if (best === path) this.#best[prefix] = UNDECIDED
+    else if (best !== NONE && paths.flagsOf(path) & IN_USE) this.#setFlag(best, PathFlag.CHANGED)
     this.#context.attrs.release(paths.attrsOf(path))
     this.#context.nextHops.release(paths.nextHopOf(path))
     paths.remove(path)
@@ -166,30 +183,89 @@ export class LocRib {
 
   /** Marks the path changed, so that its prefix is decided and told anew. */
   touch(path: PathId): void {
-    this.paths.setFlags(path, this.paths.flagsOf(path) | PathFlag.CHANGED)
+    this.#setFlag(path, PathFlag.CHANGED)
     this.markDirty(this.paths.prefixOf(path))
   }
 
-  /** Decides up to `budget` dirty prefixes; returns how many are left. */
+  /** All paths through a next hop are to be decided anew, as `settle` has time for it. */
+  nextHopChanged(id: NextHopId): void {
+    if (this.paths.firstThrough(id) === NONE) return
+    this.#hops.add(id)
+    this.#context.wake()
+  }
+
+  /** Decides up to `budget` dirty prefixes; returns how much is left. */
   settle(budget: number): number {
+    this.#touchThrough(budget)
     for (let k = 0; k < budget; k++) {
       const prefix = this.#dirty.take() as PrefixId
-      if (prefix === NONE) return 0
+      if (prefix === NONE) break
       this.#settleOne(prefix)
       this.prefixes.release(prefix)
     }
-    return this.#dirty.size
+    return this.dirtyCount
+  }
+
+  /** Touches up to `budget` paths of the next hops that changed. */
+  #touchThrough(budget: number): void {
+    const { paths } = this
+    for (let k = 0; k < budget; k++) {
+      while (paths.walk === NONE) {
+        if (this.#hops.size === 0) return
+        paths.walk = paths.firstThrough(this.#hops.take() as NextHopId)
+      }
+      const path = paths.walk
+      paths.walk = paths.nextThrough(path)
+      this.touch(path)
+    }
   }
 
   #settleOne(prefix: PrefixId): void {
     if (prefix >= this.#best.length) this.#grow(prefix)
-    const best = this.#decision.choose(this.firstOf(prefix))
+    const first = this.firstOf(prefix)
+    const { paths } = this
+    const sets = this.#keepsSets
+    const best = sets
+      ? this.#decision.chooseSet(first, this.maximumPaths)
+      : this.#decision.choose(first)
     const before = this.#best[prefix]!
-    const changed = best !== NONE && (this.paths.flagsOf(best) & PathFlag.CHANGED) !== 0
-    if (best === before && !changed) return
-    if (changed) this.paths.setFlags(best, this.paths.flagsOf(best) & ~PathFlag.CHANGED)
+    const isNew =
+      best !== before || (best !== NONE && (paths.flagsOf(best) & PathFlag.CHANGED) !== 0)
+    const isNewSet = (sets && this.#markSet(first, best)) || isNew
+    if (best !== NONE) paths.setFlags(best, paths.flagsOf(best) & ~PathFlag.CHANGED)
     this.#best[prefix] = best
-    for (const listener of this.#listeners) listener.onBest(this, prefix, best)
+    for (const listener of this.#listeners) {
+      if (isNew) listener.onBest?.(this, prefix, best)
+      if (isNewSet) listener.onPathSet?.(this, prefix, best)
+      listener.onDecided?.(this, prefix, best)
+    }
+  }
+
+  /** Writes ACTIVE and BACKUP as decided; true when they, or what such a path says, changed. */
+  #markSet(first: PathId, best: PathId): boolean {
+    const { paths } = this
+    const { active, activeCount, backup } = this.#decision
+    let changed = false
+    for (let path = first; path !== NONE; path = paths.nextOf(path)) {
+      let use = path === backup ? PathFlag.BACKUP : 0
+      if (best !== NONE) {
+        for (let k = 0; k < activeCount; k++) if (active[k] === path) use = PathFlag.ACTIVE
+      }
+      const flags = paths.flagsOf(path)
+      if ((flags & IN_USE) === use && (use === 0 || (flags & PathFlag.CHANGED) === 0)) continue
+      changed = true
+      paths.setFlags(path, (flags & ~(IN_USE | (use === 0 ? 0 : PathFlag.CHANGED))) | use)
+    }
+    return changed
+  }
+
+  /** The best of some paths of this table, all of which can be used. */
+  bestAmong(paths: Int32Array, count: number): PathId {
+    return this.#decision.chooseAmong(paths, count)
+  }
+
+  #setFlag(path: PathId, flag: number): void {
+    this.paths.setFlags(path, this.paths.flagsOf(path) | flag)
   }
 
   #isSame(

@@ -1,4 +1,4 @@
-import type { Id } from '../base/id.ts'
+import { type Id, NONE } from '../base/id.ts'
 import { grown, RowPool } from '../base/row-pool.ts'
 import type { NextHopId } from './next-hop.ts'
 import type { AttrsId } from './path-attrs.ts'
@@ -17,6 +17,10 @@ export const PathFlag = {
   CHANGED: 1,
   /** Its neighbour is gone, the route is kept under graceful restart (RFC 4724 §4.2). */
   STALE: 2,
+  /** Traffic takes it: the best path, or one of several that are as good. */
+  ACTIVE: 4,
+  /** Traffic would take it if no active path could be used. */
+  BACKUP: 8,
 } as const
 
 /**
@@ -39,6 +43,12 @@ export class PathTable {
   #problem = new Uint8Array(64)
   #why = new Uint8Array(64)
   #since = new Uint32Array(64)
+  /** The paths of a next hop hang on a chain both ways: what a change of it concerns. */
+  #hopNext = new Int32Array(64)
+  #hopBefore = new Int32Array(64)
+  #hopFirst = new Int32Array(32)
+  /** Where a walk along such a chain stands; moves on when its path leaves the chain. */
+  walk = NONE as PathId
   readonly #pool = new RowPool(64)
 
   get count(): number {
@@ -120,7 +130,20 @@ export class PathTable {
   }
 
   setNextHop(id: PathId, nextHop: NextHopId): void {
+    const before = this.#nextHop[id]!
+    if (before === nextHop) return
+    if (before !== NONE) this.#unlink(id, before)
     this.#nextHop[id] = nextHop
+    if (nextHop !== NONE) this.#link(id, nextHop)
+  }
+
+  firstThrough(nextHop: NextHopId): PathId {
+    return (nextHop < this.#hopFirst.length ? this.#hopFirst[nextHop]! : NONE) as PathId
+  }
+
+  /** The next path with the same next hop. */
+  nextThrough(id: PathId): PathId {
+    return this.#hopNext[id] as PathId
   }
 
   /** Gives the path other attributes; the caller moves the reference counts. */
@@ -128,7 +151,7 @@ export class PathTable {
     this.#attrs[id] = attrs
     this.#label[id] = label
     this.#since[id] = since
-    this.#flags[id] = PathFlag.CHANGED
+    this.#flags[id] = (this.#flags[id]! & (PathFlag.ACTIVE | PathFlag.BACKUP)) | PathFlag.CHANGED
   }
 
   add(
@@ -150,13 +173,35 @@ export class PathTable {
     this.#nextHop[id] = 0
     this.#problem[id] = 0
     this.#why[id] = 0
+    this.#flags[id] = 0
     this.replace(id, attrs, label, since)
     return id
   }
 
   remove(id: PathId): void {
+    this.setNextHop(id, NONE as NextHopId)
     this.#prefix[id] = 0
     this.#pool.give(id)
+  }
+
+  #link(id: PathId, nextHop: NextHopId): void {
+    if (nextHop >= this.#hopFirst.length) {
+      this.#hopFirst = grown(this.#hopFirst, Math.max(nextHop + 1, this.#hopFirst.length * 2))
+    }
+    const first = this.#hopFirst[nextHop]!
+    this.#hopNext[id] = first
+    this.#hopBefore[id] = NONE
+    if (first !== NONE) this.#hopBefore[first] = id
+    this.#hopFirst[nextHop] = id
+  }
+
+  #unlink(id: PathId, nextHop: number): void {
+    const before = this.#hopBefore[id]!
+    const next = this.#hopNext[id]!
+    if (before === NONE) this.#hopFirst[nextHop] = next
+    else this.#hopNext[before] = next
+    if (next !== NONE) this.#hopBefore[next] = before
+    if (this.walk === id) this.walk = next as PathId
   }
 
   #grow(id: number): void {
@@ -173,5 +218,7 @@ export class PathTable {
     this.#problem = grown(this.#problem, capacity)
     this.#why = grown(this.#why, capacity)
     this.#since = grown(this.#since, capacity)
+    this.#hopNext = grown(this.#hopNext, capacity)
+    this.#hopBefore = grown(this.#hopBefore, capacity)
   }
 }
