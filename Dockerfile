@@ -31,7 +31,7 @@ RUN apt-get update \
     && install --directory --owner srv6d --group srv6d --mode 0750 /run/srv6d
 WORKDIR /usr/local/share/srv6d
 COPY --from=modules /src/node_modules node_modules
-COPY --from=build /src/dist/srv6d.js /src/dist/srv6d-cli.js dist/
+COPY --from=build /src/dist/srv6d.js /src/dist/fib-worker.js /src/dist/srv6d-cli.js dist/
 COPY package.json LICENSE ./
 COPY conf conf
 RUN ln -s /usr/local/share/srv6d/dist/srv6d-cli.js /usr/local/bin/srv6d-cli

@@ -1,5 +1,5 @@
-// `npm run build`: dist/srv6d.js and dist/srv6d-cli.js, each one file beside the native parts of
-// koffi and netlink, and the library dist/wire/ with its types.
+// `npm run build`: dist/srv6d.js with its thread fib-worker.js, and dist/srv6d-cli.js, each one file
+// beside the native parts of koffi and netlink, and the library dist/wire/ with its types.
 // One file, because on a small machine start-up is the reading of many files.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -91,6 +91,8 @@ function compileLibrary() {
 await Promise.all([
   bundle('src/daemon/main.ts', 'srv6d.js'),
   bundle('src/cli/main.ts', 'srv6d-cli.js'),
+  // a thread is started from a file: src/fib/fib-thread.ts looks for it beside its own
+  bundle('src/fib/fib-worker.ts', 'fib-worker.js'),
 ])
 compileLibrary()
 

@@ -26,9 +26,9 @@ const CHANGES = new Map<number, KernelChange>([
   [Rtm.DELNEXTHOP, 'nexthop'],
 ])
 
-/** Hears of changes, other than those that `ourPortId` made, until the returned function is called. */
+/** Hears of changes, other than those that our sockets made, until the returned function is called. */
 export function watchKernel(
-  ourPortId: number,
+  ourPortIds: readonly number[],
   log: Logger,
   onChange: (what: KernelChange) => void,
 ): () => void {
@@ -36,7 +36,7 @@ export function watchKernel(
     blockingMs: WAIT_MS,
     groups: Object.values(Rtnlgrp),
   })
-  socket.ignoreChangesOf(ourPortId)
+  socket.ignoreChangesOf(ourPortIds)
   const buf = new Uint8Array(READ_BYTES)
   let ended = false
 

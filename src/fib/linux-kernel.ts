@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '../base/logger.ts'
 import { behaviorName } from '../wire/registry.ts'
+import { RouteThread } from './fib-thread.ts'
 import type {
   InterfaceAddress,
   Kernel,
@@ -18,7 +19,6 @@ import type {
 } from './kernel.ts'
 import { Errno, isTransient, KernelError } from './kernel-error.ts'
 import { watchKernel } from './kernel-watch.ts'
-import { RouteWriter } from './netlink-batch.ts'
 import { NetlinkControl } from './netlink-control.ts'
 import { type NetlinkMessage, NetlinkSocket } from './netlink-socket.ts'
 import { NetlinkWriter } from './netlink-writer.ts'
@@ -41,7 +41,7 @@ const DUMP_TRIES = 5
 export class LinuxKernel implements Kernel {
   readonly #log: Logger
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
-  readonly #routes = new RouteWriter(this.#socket)
+  readonly #routes = new RouteThread()
   readonly #control = new NetlinkControl()
   readonly #vrfs: VrfDevices
   readonly #writer = new NetlinkWriter(4096)
@@ -89,11 +89,8 @@ export class LinuxKernel implements Kernel {
   }
 
   async applyRoutes(batch: RouteBatch): Promise<void> {
-    await this.#routes.apply(batch)
-    if (this.#routes.lastWords !== '') {
-      this.#log.debug({ kernel: this.#routes.lastWords }, 'route refused')
-      this.#routes.lastWords = ''
-    }
+    const words = await this.#routes.apply(batch)
+    if (words !== '') this.#log.debug({ kernel: words }, 'route refused')
   }
 
   putNexthop(nexthop: NexthopSpec): Promise<void> {
@@ -186,7 +183,7 @@ export class LinuxKernel implements Kernel {
   }
 
   watch(onChange: (what: KernelChange) => void): () => void {
-    const end = watchKernel(this.#socket.portId, this.#log, onChange)
+    const end = watchKernel([this.#socket.portId, this.#routes.portId], this.#log, onChange)
     this.#watches.add(end)
     return () => {
       this.#watches.delete(end)
@@ -198,6 +195,7 @@ export class LinuxKernel implements Kernel {
     for (const end of this.#watches) end()
     this.#watches.clear()
     this.#control.close()
+    await this.#routes.close()
     this.#socket.close()
   }
 

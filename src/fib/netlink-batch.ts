@@ -1,9 +1,10 @@
 /**
- * Route changes to the kernel: a batch as messages of one send of some 16 KB, an ack asked of the
- * last only, errnos back to the changes that failed. Between two sends the event loop has its
- * turn. What the kernel could not do for want of memory is asked again a little later.
+ * Route changes to the kernel: a batch as messages of sends of some 16 KB, an ack asked of the
+ * last of each only, errnos back to the changes that failed. `send` is where the kernel works, so
+ * this runs in a thread of its own (src/fib/fib-worker.ts). What the kernel could not do for want
+ * of memory is asked again a little later.
  */
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type RouteBatch, RouteOp } from './kernel.ts'
 import { Errno, isTransient } from './kernel-error.ts'
 import { ackErrno, ackWords, type NetlinkSocket } from './netlink-socket.ts'
@@ -12,9 +13,11 @@ import { Nlm, Nlmsg } from './rtnetlink-constants.ts'
 import { encodeRoute, ROUTE_MESSAGE_BYTES } from './rtnetlink-encode.ts'
 
 const SEND_BYTES = 16 * 1024
-/** Per-CPU allocations of the kernel are refilled within milliseconds. */
-const RETRY_MS = 5
-const RETRIES = 100
+/**
+ * Per-CPU allocations of the kernel are refilled within milliseconds. After the last pause the
+ * refusal goes back to FibTable, which tries again with pauses of its own.
+ */
+const RETRY_MS = [2, 4, 8, 16, 32, 64, 128]
 
 /** What the writer needs of a socket. */
 export type BatchSocket = Pick<NetlinkSocket, 'send' | 'receive'>
@@ -25,8 +28,7 @@ export class RouteWriter {
   #seq = 1
   /** By message of this send: the change that it carries. No message is shorter than 32 octets. */
   #changes = new Int32Array(SEND_BYTES / 32)
-  /** The kernel's words about the last change it refused. */
-  lastWords = ''
+  #lastWords = ''
   /** Messages sent since the start; a test of "writes nothing" counts them. */
   messages = 0
 
@@ -34,23 +36,27 @@ export class RouteWriter {
     this.#socket = socket
   }
 
+  /** The kernel's words about the last change it refused since this was asked. */
+  takeLastWords(): string {
+    const words = this.#lastWords
+    this.#lastWords = ''
+    return words
+  }
+
   async apply(batch: RouteBatch): Promise<void> {
     // -1: still to be done
     for (let k = 0; k < batch.count; k++) batch.errno[k] = -1
-    for (let round = 0; ; round++) {
-      await this.#sendAll(batch)
-      if (round === RETRIES || !requeueTransient(batch)) break
-      await pause(RETRY_MS)
+    this.#sendAll(batch)
+    for (const ms of RETRY_MS) {
+      if (!requeueTransient(batch)) break
+      await pause(ms)
+      this.#sendAll(batch)
     }
   }
 
-  async #sendAll(batch: RouteBatch): Promise<void> {
+  #sendAll(batch: RouteBatch): void {
     let k = 0
-    for (;;) {
-      k = this.#sendSome(batch, k)
-      if (k >= batch.count) return
-      await turn()
-    }
+    while (k < batch.count) k = this.#sendSome(batch, k)
   }
 
   /** One send of changes not yet done, from `from` on; returns where it stopped. */
@@ -86,7 +92,7 @@ export class RouteWriter {
       const change = this.#changes[k]!
       const errno = ackErrno(message)
       batch.errno[change] = goneAlready(batch, change, errno) ? 0 : errno
-      if (batch.errno[change] !== 0) this.lastWords = ackWords(message)
+      if (batch.errno[change] !== 0) this.#lastWords = ackWords(message)
     })
     if (lost === 0 && answered) return
     // Answers were lost, so all is asked again; what was created then must not be in its own way.

@@ -56,6 +56,8 @@ export interface SocketOptions {
   blockingMs?: number
   /** Multicast groups to hear. */
   groups?: readonly number[]
+  /** A socket that another thread made and closes. */
+  fd?: number
 }
 
 export class NetlinkSocket {
@@ -66,14 +68,14 @@ export class NetlinkSocket {
   #open = true
 
   constructor(protocol: number, options: SocketOptions = {}) {
-    const type = SOCK_RAW | SOCK_CLOEXEC | (options.blockingMs === undefined ? SOCK_NONBLOCK : 0)
-    this.fd = libc.socket(AF_NETLINK, type, protocol)
-    if (this.fd < 0) throw new KernelError('netlink socket', koffi.errno())
-    this.#setUp(options.blockingMs)
+    this.fd = options.fd ?? makeSocket(protocol, options.blockingMs !== undefined)
     // sockaddr_nl: family(2) pad(2) pid(4) groups(4); pid 0: the kernel chooses
     const address = new Uint8Array(12)
-    new DataView(address.buffer).setUint16(0, AF_NETLINK, LITTLE_ENDIAN)
-    if (libc.bind(this.fd, address, 12) < 0) throw new KernelError('netlink bind', koffi.errno())
+    if (options.fd === undefined) {
+      this.#setUp(options.blockingMs)
+      new DataView(address.buffer).setUint16(0, AF_NETLINK, LITTLE_ENDIAN)
+      if (libc.bind(this.fd, address, 12) < 0) throw new KernelError('netlink bind', koffi.errno())
+    }
     const length = new Uint8Array(Uint32Array.of(12).buffer)
     libc.getsockname(this.fd, address, length)
     this.portId = new Span(address).u32(4)
@@ -105,29 +107,31 @@ export class NetlinkSocket {
   }
 
   /**
-   * Leaves out, before they are queued, the notifications of changes that `portId` made: a classic
-   * BPF program of four instructions over nlmsg_pid.
+   * Leaves out, before they are queued, the notifications of changes that these sockets made: a
+   * classic BPF program over nlmsg_pid.
    */
-  ignoreChangesOf(portId: number): void {
-    const [a, b, c, d] = new Uint8Array(Uint32Array.of(portId).buffer)
-    const inNetworkOrder = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0
-    const program = new Uint8Array(32)
+  ignoreChangesOf(portIds: readonly number[]): void {
+    const program = new Uint8Array((portIds.length + 3) * 8)
     const view = new DataView(program.buffer)
+    let at = 0
     // sock_filter: code(2) jt(1) jf(1) k(4)
-    const instruction = (at: number, code: number, jt: number, jf: number, k: number) => {
+    const instruction = (code: number, jt: number, k: number) => {
       view.setUint16(at, code, LITTLE_ENDIAN)
       view.setUint8(at + 2, jt)
-      view.setUint8(at + 3, jf)
       view.setUint32(at + 4, k, LITTLE_ENDIAN)
+      at += 8
     }
-    instruction(0, 0x20, 0, 0, 12) // ld [12]: nlmsg_pid
-    instruction(8, 0x15, 0, 1, inNetworkOrder) // jeq
-    instruction(16, 0x06, 0, 0, 0) // ret 0: drop
-    instruction(24, 0x06, 0, 0, 0xffffffff) // ret all
+    instruction(0x20, 0, 12) // ld [12]: nlmsg_pid, which BPF reads in network order
+    for (const [k, portId] of portIds.entries()) {
+      const inNetworkOrder = new DataView(Uint32Array.of(portId).buffer).getUint32(0)
+      instruction(0x15, portIds.length - k, inNetworkOrder) // jeq: to the last
+    }
+    instruction(0x06, 0, 0xffffffff) // ret all
+    instruction(0x06, 0, 0) // ret 0: drop
     // sock_fprog: len(2) pad(6) filter(8)
     const fprog = new Uint8Array(16)
     const words = new DataView(fprog.buffer)
-    words.setUint16(0, 4, LITTLE_ENDIAN)
+    words.setUint16(0, program.length / 8, LITTLE_ENDIAN)
     words.setBigUint64(8, BigInt(koffi.address(program)), LITTLE_ENDIAN)
     libc.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, fprog, 16)
   }
@@ -210,6 +214,13 @@ export class NetlinkSocket {
     if (this.#open) libc.close(this.fd)
     this.#open = false
   }
+}
+
+function makeSocket(protocol: number, blocks: boolean): number {
+  const type = SOCK_RAW | SOCK_CLOEXEC | (blocks ? 0 : SOCK_NONBLOCK)
+  const fd = libc.socket(AF_NETLINK, type, protocol)
+  if (fd < 0) throw new KernelError('netlink socket', koffi.errno())
+  return fd
 }
 
 /** Cuts a datagram into messages; false when it is empty. */
