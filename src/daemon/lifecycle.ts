@@ -6,6 +6,7 @@ import { type ApiServer, startApi } from './api-server.ts'
 import { ConfigError, loadConfig } from './config-load.ts'
 import type { Config } from './config-schema.ts'
 import { createLogger } from './log.ts'
+import { icmpRelayOf } from './path-mtu.ts'
 import { Show } from './show.ts'
 import { Speaker } from './speaker.ts'
 
@@ -81,9 +82,16 @@ async function run(config: Config): Promise<number> {
   }
   log.info({ version: manifest.version, pid: process.pid, config: config.file }, 'starting')
   await speaker.start()
+  const relay = icmpRelayOf(speaker)
+  const why = relay.start()
+  if (why !== null) {
+    speaker.problems.push(why)
+    log.warn({}, why)
+  }
   log.info({ vrfs: speaker.vrfs.length, neighbors: speaker.neighbors.length }, 'started')
   const signal = await ended
   log.info({ signal, onStop: config.dataplane.onStop }, 'stopping')
+  relay.stop()
   await speaker.stop()
   await api.close()
   await kernel.close()

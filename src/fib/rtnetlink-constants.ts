@@ -38,6 +38,7 @@ export const SOL_SOCKET = 1
 export const SO_RCVTIMEO = 20
 export const SO_ATTACH_FILTER = 26
 export const SO_RCVBUF = 8
+export const SO_BINDTODEVICE = 25
 export const SO_RCVBUFFORCE = 33
 
 export const SOL_NETLINK = 270

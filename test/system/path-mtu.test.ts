@@ -1,0 +1,106 @@
+/**
+ * Packets too big for the core, on this machine's kernel: a customer behind a router that
+ * encapsulates. The kernel itself tells the customer nothing; IcmpRelay does, in both families.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { SystemClock } from '../../src/base/clock.ts'
+import { silentLogger } from '../../src/base/logger.ts'
+import { IcmpRelay } from '../../src/fib/icmp-relay.ts'
+import { parseAddress } from '../../src/wire/address.ts'
+
+const INSIDE = 'SRV6D_TEST_NETNS'
+const run = (line: string, status: number | null = 0) => {
+  const { stdout, stderr, status: got } = spawnSync('sh', ['-ec', line], { encoding: 'utf8' })
+  if (status !== null && got !== status) throw new Error(`${line}: ${stderr}`)
+  return `${stdout}${stderr}`
+}
+
+/** ce — this namespace, core of 1500 octets — far; the far side takes the customer's packets out. */
+function build(): void {
+  run(`
+    mount -t tmpfs none /run && mkdir /run/netns
+    ip netns add ce && ip netns add far
+    ip link set lo up && ip -n ce link set lo up && ip -n far link set lo up
+    ip link add access type veth peer name ce0 netns ce
+    ip link add core type veth peer name core netns far
+    ip link set access up && ip link set core up
+    ip -n ce link set ce0 up && ip -n far link set core up
+    sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.access.rp_filter=0
+    ip netns exec far sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    ip addr add 10.1.0.1/24 dev access && ip addr add 2001:db8:1::1/64 dev access nodad
+    ip -n ce addr add 10.1.0.2/24 dev ce0 && ip -n ce addr add 2001:db8:1::2/64 dev ce0 nodad
+    ip -n ce route add default via 10.1.0.1 && ip -n ce -6 route add default via 2001:db8:1::1
+    ip addr add fd00::1/64 dev core nodad && ip -n far addr add fd00::2/64 dev core nodad
+    ip -6 route add fcbb:2::/48 via fd00::2 && ip -n far -6 route add fcbb:1::/48 via fd00::1
+    ip sr tunsrc set fd00::1
+    ip -n far addr add 10.2.0.1/32 dev lo && ip -n far addr add 2001:db8:2::1/128 dev lo
+    ip -n far -6 route add fcbb:2::4 encap seg6local action End.DX4 nh4 10.2.0.1 dev core
+    ip -n far -6 route add fcbb:2::6 encap seg6local action End.DT6 table local dev core
+    ip -n far route add 10.1.0.0/24 encap seg6 mode encap.red segs fcbb:1::4 dev core
+    ip -n far -6 route add 2001:db8:1::/64 encap seg6 mode encap.red segs fcbb:1::6 dev core
+    ip -6 route add fcbb:1::4 encap seg6local action End.DX4 nh4 10.1.0.2 dev access
+    ip -6 route add fcbb:1::6 encap seg6local action End.DT6 table main dev access
+    ip -6 nexthop add id 4 dev lo encap seg6 mode encap.red segs fcbb:2::4
+    ip -6 nexthop add id 6 dev lo encap seg6 mode encap.red segs fcbb:2::6
+    ip route add 10.2.0.1/32 nhid 4 && ip -6 route add 2001:db8:2::1/128 nhid 6
+  `)
+}
+
+/** A ping of so many octets from the customer: 'reply', the MTU it was told, or 'silence'. */
+async function ping(size: number, address: string): Promise<string> {
+  const headers = address.includes(':') ? 48 : 28
+  const argv = ['netns', 'exec', 'ce', 'ping', '-c1', '-W2', '-Mdo', `-s${size - headers}`, address]
+  const child = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  child.stdout.on('data', (data) => (out += data))
+  child.stderr.on('data', (data) => (out += data))
+  await new Promise((resolve) => child.on('close', resolve))
+  if (/bytes from/.test(out)) return 'reply'
+  return /mtu ?[=:] ?(\d+)/.exec(out)?.[1] ?? 'silence'
+}
+
+async function inNamespace(): Promise<void> {
+  build()
+  for (const address of ['10.2.0.1', '2001:db8:2::1']) {
+    await t.test(
+      `${address}: what fits passes, what does not is lost without a word`,
+      async (t) => {
+        t.equal(await ping(1460, address), 'reply')
+        t.equal(await ping(1461, address), 'silence')
+      },
+    )
+  }
+  const relay = new IcmpRelay({
+    clock: new SystemClock(),
+    log: silentLogger,
+    source: parseAddress('fd00::1'),
+    route: () => ({ device: 'access' }),
+  })
+  t.equal(relay.start(), null)
+  for (const address of ['10.2.0.1', '2001:db8:2::1']) {
+    await t.test(`${address}: with the relay the sender is told what fits`, async (t) => {
+      t.equal(await ping(1500, address), '1460')
+      t.equal(await ping(1460, address), 'reply')
+    })
+  }
+  t.equal(relay.relayed, 2)
+  relay.stop()
+}
+
+const { SRV6D_REQUIRE = '' } = process.env
+if (process.env[INSIDE]) await inNamespace()
+else {
+  const unshare = process.getuid?.() === 0 ? ['unshare', '-nm'] : ['unshare', '-rnm']
+  const tried = spawnSync(unshare[0]!, [...unshare.slice(1), 'ip', 'nexthop'], { encoding: 'utf8' })
+  const why = `no network namespace with nexthop objects: ${tried.stderr}`
+  if (tried.status !== 0 && SRV6D_REQUIRE.includes('system')) t.fail(why)
+  else if (tried.status !== 0) t.plan(0, why)
+  else {
+    const node = [process.execPath, '--import=tsx', fileURLToPath(import.meta.url)]
+    const options = { env: { ...process.env, [INSIDE]: '1' } }
+    await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
+  }
+}
