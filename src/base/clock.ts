@@ -10,13 +10,21 @@ export interface Timer {
   cancel(): void
 }
 
+/** What setTimeout takes: it fires at once for anything longer. */
+const LONGEST_MS = 2 ** 31 - 1
+
 export class SystemClock implements Clock {
   now(): number {
     return performance.now()
   }
 
   after(ms: number, fire: () => void): Timer {
-    const handle = setTimeout(fire, ms)
+    let handle: NodeJS.Timeout
+    const wait = (left: number): void => {
+      const step = Math.min(left, LONGEST_MS)
+      handle = setTimeout(() => (left > step ? wait(left - step) : fire()), step)
+    }
+    wait(ms)
     return { cancel: () => clearTimeout(handle) }
   }
 }

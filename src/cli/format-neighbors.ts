@@ -61,6 +61,7 @@ function neighborFields(each: Neighbor): [string, string | null][] {
     ['Router id', each.routerId],
     ['Hold time', `${each.holdTime}s`],
     ['Graceful restart', each.gracefulRestart],
+    ['Stale routes', each.staleRoutes],
     ['Capabilities', each.capabilities.length === 0 ? null : each.capabilities.join(', ')],
     ['Messages', `${each.messagesIn} in, ${each.messagesOut} out`],
     ['Updates', `${each.updatesIn} in, ${each.updatesOut} out`],

@@ -10,7 +10,7 @@ import {
   type Style,
 } from './table.ts'
 
-const LEGEND = '* valid, > best, s stale (kept while its neighbour restarts)'
+const LEGEND = '* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale'
 
 /** What was asked for, for the words of an empty answer. */
 export interface RouteScope {
@@ -101,7 +101,8 @@ function pathFields(path: RoutePath): [string, string | null][] {
 }
 
 function marks(path: RoutePath): string {
-  return `${path.valid ? '*' : ' '}${path.best ? '>' : ' '}${path.stale ? 's' : ''}`
+  const stale = path.longLivedStale ? 'S' : path.stale ? 's' : ''
+  return `${path.valid ? '*' : ' '}${path.best ? '>' : ' '}${stale}`
 }
 
 function from(path: RoutePath): string {
@@ -128,7 +129,7 @@ function tone(route: Route, path: RoutePath) {
 }
 
 function verdict(path: RoutePath): string {
-  const stale = path.stale ? ', stale' : ''
+  const stale = path.longLivedStale ? ', long-lived stale' : path.stale ? ', stale' : ''
   if (path.best) return `best${stale}${path.why === null ? '' : `: ${path.why}`}`
   return `${path.valid ? 'not best' : 'not valid'}${stale}${path.why === null ? '' : `: ${path.why}`}`
 }

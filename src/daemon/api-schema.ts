@@ -37,7 +37,10 @@ export const RoutePath = z.strictObject({
   largeCommunities: z.array(text),
   ageSeconds: count,
   /** Kept from a session that is gone (RFC 4724) until the neighbour is back or the time is up. */
+  /** Its neighbour is away: kept under graceful restart (RFC 4724 §4.2). */
   stale: z.boolean(),
+  /** It carries LLGR_STALE: least preferred (RFC 9494 §4.4). */
+  longLivedStale: z.boolean(),
 })
 export type RoutePath = z.infer<typeof RoutePath>
 
@@ -89,6 +92,8 @@ export const Neighbor = z.strictObject({
   /** Seconds as negotiated, as configured while the session is down. */
   holdTime: count,
   gracefulRestart: maybeText,
+  /** What is kept of a neighbour that is away, or not yet back in full, and for how long. */
+  staleRoutes: maybeText,
   treatAsWithdraw: count,
   attributeDiscard: count,
 })

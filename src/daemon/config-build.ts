@@ -54,6 +54,7 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
       enabled: parsed['graceful-restart'].enabled,
       restartTime: parsed['graceful-restart']['restart-time'],
       staleTime: parsed['graceful-restart']['stale-time'],
+      longLivedTime: parsed['graceful-restart']['long-lived-time'],
     },
   }
 }
@@ -143,5 +144,6 @@ function buildNeighbor(entry: NeighborFile | VrfNeighborFile, vrf: string | null
     allowasIn: entry['allowas-in'],
     asOverride: entry['as-override'],
     maxPrefix: entry['max-prefix'] ?? null,
+    longLivedStale: entry['long-lived-stale'],
   }
 }

@@ -111,6 +111,8 @@ export interface NeighborConfig {
   asOverride: boolean
   /** Prefixes a family; null: no limit. */
   maxPrefix: number | null
+  /** Long-lived stale routes to a neighbour without RFC 9494: not told, or told restricted. */
+  longLivedStale: 'withhold' | 'tell'
   sidTransposition: 'transposed' | 'full'
 }
 
@@ -133,8 +135,10 @@ export interface GracefulRestartConfig {
   enabled: boolean
   /** Seconds the neighbours wait for us to come back, 0 … 4095. */
   restartTime: number
-  /** Seconds we keep a neighbour's stale routes. */
+  /** Seconds we keep stale routes of a neighbour that is back. */
   staleTime: number
+  /** Seconds of long-lived graceful restart (RFC 9494), 0: off. */
+  longLivedTime: number
 }
 
 /** A checked configuration with every default filled in. */
@@ -207,6 +211,7 @@ const neighborShape = {
   'allowas-in': wholeNumber(0, 10).default(0),
   'as-override': boolean.default(false),
   'max-prefix': wholeNumber(1, 4294967295).optional(),
+  'long-lived-stale': choice('withhold', 'tell').default('withhold'),
 }
 
 export const CoreNeighbor = z.strictObject({
@@ -243,6 +248,7 @@ const GracefulRestart = z.strictObject({
   enabled: boolean.default(true),
   'restart-time': wholeNumber(0, 4095).default(120),
   'stale-time': wholeNumber(1, 86400).default(360),
+  'long-lived-time': wholeNumber(0, 16_777_215).default(0),
 })
 
 /** srv6d.yaml from its root. */

@@ -1,6 +1,7 @@
 import { adoptKernel, clearKernel } from '../fib/reconcile.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
 import type { LocatorConfig } from './config-schema.ts'
+import { ForwardingState } from './forwarding-state.ts'
 import type { Speaker } from './speaker.ts'
 
 export function locatorOf(config: LocatorConfig): Locator {
@@ -17,17 +18,17 @@ export function locatorOf(config: LocatorConfig): Locator {
   }
 }
 
-/** Takes over what a former run left in the kernel; true when there was something. */
-export async function takeOver(speaker: Speaker): Promise<boolean> {
-  const { routes, localSids } = await adoptKernel(speaker.kernelTables)
-  for (const { sid, target, behavior } of localSids) {
+/** Takes over what a former run left in the kernel. */
+export async function takeOver(speaker: Speaker): Promise<ForwardingState> {
+  const dump = await adoptKernel(speaker.kernelTables)
+  for (const { sid, target, behavior } of dump.localSids) {
     if (target.kind === 'next-hop') continue
     speaker.sids.recover({ sid, table: target.table, plainBehavior: behavior })
   }
-  if (routes.length + localSids.length > 0) return true
+  const state = new ForwardingState(dump)
   // Nexthop objects alone forward nothing: nobody is waited for.
-  speaker.nexthops.sweep()
-  return false
+  if (!state.found) speaker.nexthops.sweep()
+  return state
 }
 
 /** VRFs, settings, interfaces, SIDs: what has to be there before the first route. */

@@ -2,15 +2,17 @@ import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { AdjRibIn } from '../rib/adj-rib-in.ts'
 import { AdjRibOut } from '../rib/adj-rib-out.ts'
-import { StaleRoutes } from '../rib/graceful-restart.ts'
 import type { LocRib, RibContext } from '../rib/loc-rib.ts'
+import { LongLivedStale } from '../rib/long-lived.ts'
 import { OutPolicy, type OutRules } from '../rib/out-policy.ts'
 import type { PathKind } from '../rib/path-table.ts'
 import type { RibPeer } from '../rib/rib-peer.ts'
+import { StaleRoutes, type StaleState } from '../rib/stale-routes.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import type { DownReason, Peer } from '../session/peer.ts'
 import { KEEPALIVE } from '../wire/message.ts'
 import { CeaseError, ErrorCode, type Family, familySpec } from '../wire/registry.ts'
+import type { Retention } from '../wire/restart-capability.ts'
 import { UpdatePacker } from '../wire/update-packer.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import type { NeighborConfig } from './config-schema.ts'
@@ -19,6 +21,8 @@ import type { NeighborConfig } from './config-schema.ts'
 const QUIET_MS = 3000
 /** FRR 10.7 leaves the tail of a large burst unread until another octet comes. */
 const NUDGES_MS = [0, 100, 1000]
+
+const STOPPING = 'srv6d stops'
 
 /** What a neighbour needs of the speaker. */
 export interface NeighborPorts {
@@ -36,6 +40,8 @@ export interface NeighborPorts {
   readonly staleTime: number
   /** The next hop that a family's routes carry to this neighbour; null: it cannot be told them. */
   readonly nextHopFor: (n: Negotiated, family: Family) => Uint8Array | null
+  /** RFC 4724 §4.1: the neighbour restarts as well, and waits for what we have. */
+  readonly onRestarting: (neighbor: Neighbor) => void
   /** The neighbour has sent all that it has to send after a restart of ours. */
   readonly onComplete: (neighbor: Neighbor) => void
   /** RFC 4724 §4.1: nothing is told yet. */
@@ -64,8 +70,10 @@ export class Neighbor {
   #endOfRibSeen = new Set<Family>()
   #timers: Timer[] = []
   #hasRoom = true
-  /** Families the neighbour keeps for us and we for it, and for how many seconds (RFC 4724). */
-  #restart: { families: readonly Family[]; seconds: number } = { families: [], seconds: 0 }
+  /** What is kept of it when the session is lost. */
+  #retention: readonly Retention[] = []
+  /** Families whose End-of-RIB is to come. */
+  #expected: readonly Family[] = []
 
   constructor(
     config: NeighborConfig,
@@ -86,7 +94,7 @@ export class Neighbor {
       ownNextHop: config.vrf === null ? ports.ownNextHop : null,
     }
     this.adjRibIn = new AdjRibIn(ribPeer, ribs, policy, ports.context)
-    this.#stale = new StaleRoutes(this.adjRibIn, ports.clock)
+    this.#stale = new StaleRoutes(this.adjRibIn, new LongLivedStale(ports.context), ports.clock)
     this.#packer = new UpdatePacker((buf, at, end) => {
       if (!this.#peer.write(buf, at, end)) this.#hasRoom = false
     })
@@ -111,6 +119,11 @@ export class Neighbor {
     return this.#out
   }
 
+  /** For `show`: what is kept of it, and for how long. */
+  get stale(): readonly StaleState[] {
+    return this.#stale.states
+  }
+
   hasEndOfRib(family: Family): boolean {
     return this.#endOfRibSeen.has(family)
   }
@@ -119,25 +132,12 @@ export class Neighbor {
     this.ribPeer.bgpIdentifier = n.remoteRouterId
     this.#hasRoom = true
     this.#endOfRibSeen.clear()
-    const says = n.gracefulRestart
-    const both = says?.families.filter(({ family }) => n.families.includes(family)) ?? []
-    const preserved = both.filter(({ forwarding }) => forwarding)
-    this.#stale.sessionUp(
-      preserved.map(({ family }) => family),
-      this.#ports.staleTime,
-    )
+    this.#retention = n.retention
+    this.#stale.sessionUp(n.retention, this.#ports.staleTime)
     this.#packer.configure({ maxLength: n.maxLength, asn4: n.asn4, addPath: 0 })
     this.#out = n.families.map((family) => this.#openFamily(n, family))
     this.#endOfRibOwed = new Set(n.families)
-    this.#restart = {
-      families: both.map(({ family }) => family),
-      seconds: says?.restartTime ?? 0,
-    }
-    // RFC 4724 §4.1: a neighbour that restarts itself waits for us, so we do not wait for it.
-    if (says?.restarting) this.#ports.onComplete(this)
-    else if (!says || !this.#ports.gracefulRestart) {
-      this.#later(QUIET_MS, () => this.#ports.onComplete(this))
-    }
+    this.#expectEndOfRib(n)
     this.#ports.context.wake()
   }
 
@@ -154,6 +154,7 @@ export class Neighbor {
       ErrorCode.CEASE,
       CeaseError.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
       `max-prefix of ${name}`,
+      true,
     )
     // It stays down until somebody looks after it.
     this.#ports.onComplete(this)
@@ -162,16 +163,13 @@ export class Neighbor {
   onEndOfRib(family: Family): void {
     this.#endOfRibSeen.add(family)
     this.#stale.sweep(family)
-    const { families } = this.#restart
-    const all = families.length > 0 ? families : (this.#peer.negotiated?.families ?? [])
-    if (all.every((f) => this.#endOfRibSeen.has(f))) this.#ports.onComplete(this)
+    if (this.#expected.every((f) => this.#endOfRibSeen.has(f))) this.#ports.onComplete(this)
   }
 
   /** RFC 7606 §2: its routes go and no more come, so there is nothing to wait for either. */
   onFamilyDisabled(family: Family): void {
     this.adjRibIn.clear([family])
-    const { families, seconds } = this.#restart
-    this.#restart = { families: families.filter((f) => f !== family), seconds }
+    this.#retention = this.#retention.filter((kept) => kept.family !== family)
     this.onEndOfRib(family)
   }
 
@@ -185,10 +183,10 @@ export class Neighbor {
     for (const row of this.#out) row.out?.close()
     this.#out = []
     this.#endOfRibOwed.clear()
-    const keep = reason.helper ? this.#restart.families : []
-    this.adjRibIn.clear(this.config.families.filter((family) => !keep.includes(family)))
-    if (keep.length > 0) this.#stale.keep(keep, this.#restart.seconds)
-    else this.#stale.sweepAll()
+    const keep = reason.helper ? this.#retention : []
+    const isKept = (family: Family) => keep.some((kept) => kept.family === family)
+    this.adjRibIn.clear(this.config.families.filter((family) => !isKept(family)))
+    this.#stale.keep(keep)
   }
 
   onWritable(): void {
@@ -217,15 +215,23 @@ export class Neighbor {
    */
   stopSession(final: boolean): void {
     const n = this.#peer.negotiated
-    const keeps = !final && this.#ports.gracefulRestart && this.#restart.families.length > 0
-    if (keeps && n?.notificationRestart === false) {
+    const keeps = !final && n !== null && n.retention.length > 0
+    if (keeps && !n.notificationRestart) {
       // RFC 4724 §4: only TCP's end leaves the routes at a neighbour that knows no RFC 8538.
-      this.#peer.stop(0, 0, 'srv6d stops')
+      this.#peer.stop(0, 0, STOPPING)
       return
     }
-    const hard = final && n?.notificationRestart === true
-    const subcode = hard ? CeaseError.HARD_RESET : CeaseError.ADMINISTRATIVE_SHUTDOWN
-    this.#peer.stop(ErrorCode.CEASE, subcode, 'srv6d stops')
+    this.#peer.stop(ErrorCode.CEASE, CeaseError.ADMINISTRATIVE_SHUTDOWN, STOPPING, final)
+  }
+
+  /** After a restart of ours the kernel's stale routes wait for what the neighbour has to send. */
+  #expectEndOfRib(n: Negotiated): void {
+    const says = n.gracefulRestart
+    const both = n.families.filter((f) => says?.families.some(({ family }) => family === f))
+    this.#expected = both.length > 0 ? both : n.families
+    if (!says || !this.#ports.gracefulRestart) {
+      this.#later(QUIET_MS, () => this.#ports.onComplete(this))
+    } else if (says.restarting) this.#ports.onRestarting(this)
   }
 
   #sendEndOfRibs(): void {
@@ -255,11 +261,17 @@ export class Neighbor {
       transpose: this.config.sidTransposition === 'transposed',
       nextHop,
       hidden: this.#ports.hidden,
+      longLivedStale: this.#longLivedStale(n),
     }
     const policy = new OutPolicy(rules, this.#ports.context.attrs)
     const out = new AdjRibOut(rib, this.ribPeer, policy, this.#ports.context)
     out.open()
     return { family, out, why: null }
+  }
+
+  #longLivedStale(n: Negotiated): OutRules['longLivedStale'] {
+    if (n.longLived) return 'told'
+    return this.config.longLivedStale === 'tell' ? 'restricted' : 'withheld'
   }
 
   #later(ms: number, fire: () => void): void {

@@ -1,11 +1,12 @@
 import type { PeerConfig } from '../session/negotiate.ts'
+import type { Family } from '../wire/registry.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
 
 /** What a neighbour is to know of our last restart. */
 export interface RestartFacts {
   readonly restarting: boolean
-  /** The kernel has forwarded since the last session with the neighbour (RFC 4724 §3, F bit). */
-  readonly preserved: boolean
+  /** Families that the kernel forwarded without a break since the last session (F bits). */
+  readonly preserved: readonly Family[]
 }
 
 /** Outgoing hop limit of eBGP without ebgp-multihop: the neighbour is on the link (RFC 4271 §5.1.3). */
@@ -40,8 +41,9 @@ export function peerConfigOf(
     gracefulRestart: gracefulRestart.enabled
       ? {
           restartTime: gracefulRestart.restartTime,
-          forwardingFamilies: () => (facts().preserved ? neighbor.families : []),
+          forwardingFamilies: () => [...facts().preserved],
           restarting: () => facts().restarting,
+          longLivedTime: gracefulRestart.longLivedTime,
         }
       : null,
     extendedMessage: true,

@@ -7,6 +7,7 @@ import { NextHopKind } from '../rib/next-hop.ts'
 import { AttrsFlag, type AttrsId } from '../rib/path-attrs.ts'
 import { PathFlag, type PathId, PathKind } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
+import { type AddressFamily, vpnFamilyOf } from '../vpn/vrf.ts'
 import {
   formatAddress,
   formatCommunity,
@@ -214,8 +215,26 @@ function pathOf(speaker: Speaker, { rib, vrf }: Table, path: PathId, best: boole
     extCommunities: listOf(speaker, set, Attr.EXTENDED_COMMUNITIES, 8, formatExtCommunity),
     largeCommunities: listOf(speaker, set, Attr.LARGE_COMMUNITY, 12, formatLargeCommunity),
     ageSeconds: Math.max(0, seconds() - paths.sinceOf(path)),
-    stale: (paths.flagsOf(path) & PathFlag.STALE) !== 0,
+    ...staleness(speaker, rib, path),
   }
+}
+
+/** Kept while its neighbour is away; an imported path shares the lot of the one it comes from. */
+function staleness(
+  speaker: Speaker,
+  rib: LocRib,
+  path: PathId,
+): Pick<RoutePath, 'stale' | 'longLivedStale'> {
+  const { attrs } = speaker.context
+  const longLivedStale = (attrs.flagsOf(rib.paths.attrsOf(path)) & AttrsFlag.LLGR_STALE) !== 0
+  let flags = rib.paths.flagsOf(path)
+  if (rib.paths.kindOf(path) === PathKind.IMPORTED) {
+    const vpn = speaker.vpnRibs.get(vpnFamilyOf(rib.family as AddressFamily))!
+    const prefix = rib.paths.keyOf(path) as PrefixId
+    const source = vpn.findPath(prefix, rib.paths.peerOf(path), PathKind.RECEIVED, 0)
+    if (source !== NONE) flags = vpn.paths.flagsOf(source)
+  }
+  return { stale: (flags & PathFlag.STALE) !== 0, longLivedStale }
 }
 
 const SOURCES: Record<PathKind, RoutePath['source']> = {

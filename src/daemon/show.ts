@@ -2,7 +2,8 @@ import { NONE } from '../base/id.ts'
 import type { LocalSid } from '../fib/kernel.ts'
 import type { LocRib } from '../rib/loc-rib.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
-import { dotted } from '../session/negotiate.ts'
+import type { StalePhase } from '../rib/stale-routes.ts'
+import { dotted, type Negotiated } from '../session/negotiate.ts'
 import type { Locator } from '../vpn/sid-manager.ts'
 import { ADDRESS_FAMILIES } from '../vpn/vrf.ts'
 import { formatAddress, formatRd, formatRouteTarget } from '../wire/address.ts'
@@ -127,7 +128,6 @@ export class Show implements ShowSource {
     const { negotiated, counters, state } = peer
     const up = state === 'Established'
     const seconds = Math.floor((this.#speaker.clock.now() - counters.since) / 1000)
-    const restart = negotiated?.gracefulRestart
     return {
       address: config.address.text,
       vrf: config.vrf,
@@ -146,9 +146,8 @@ export class Show implements ShowSource {
       lastError: lastErrorOf(neighbor),
       capabilities: negotiated ? describeCapabilities(negotiated.capabilities) : [],
       holdTime: negotiated?.holdTime ?? config.holdTime,
-      gracefulRestart: restart
-        ? `${restart.families.map((f) => familySpec(f.family).name).join(', ') || 'helper only'}, ${restart.restartTime} s`
-        : null,
+      gracefulRestart: negotiated ? restartText(negotiated) : null,
+      staleRoutes: staleText(neighbor),
       treatAsWithdraw: counters.treatAsWithdraw,
       attributeDiscard: counters.attributeDiscard,
     }
@@ -167,6 +166,33 @@ export class Show implements ShowSource {
       endOfRib: neighbor.hasEndOfRib(family),
     }
   }
+}
+
+/** 'vpnv4, vpnv6: 120 s, then 3600 s long-lived': what is kept of it when the session is lost. */
+function restartText({ gracefulRestart, retention }: Negotiated): string | null {
+  if (gracefulRestart === null) return null
+  const byTimes = new Map<string, string[]>()
+  for (const { family, restartTime, longLivedTime } of retention) {
+    const longLived = longLivedTime > 0 ? `, then ${longLivedTime} s long-lived` : ''
+    const times = `${restartTime} s${longLived}`
+    byTimes.set(times, [...(byTimes.get(times) ?? []), familySpec(family).name])
+  }
+  const texts = [...byTimes].map(([times, names]) => `${names.join(', ')}: ${times}`)
+  return texts.join('; ') || 'helper only'
+}
+
+const PHASES: Record<StalePhase, string> = {
+  restart: 'until it is back',
+  'long-lived': 'as long-lived stale until it is back',
+  resync: 'until its End-of-RIB',
+}
+
+/** 'vpnv4: until it is back, at most 97 s'. */
+function staleText({ stale }: Neighbor): string | null {
+  const texts = stale.map(({ family, phase, secondsLeft }) => {
+    return `${familySpec(family).name}: ${PHASES[phase]}, at most ${secondsLeft} s`
+  })
+  return texts.join('; ') || null
 }
 
 type NeighborFamilyId = Neighbor['config']['families'][number]

@@ -10,7 +10,7 @@ import { LocalSidTable } from '../fib/local-sid-table.ts'
 import { NextHopResolver } from '../fib/next-hop-resolver.ts'
 import { NexthopTable } from '../fib/nexthop-table.ts'
 import { type KernelTables, sweepKernel } from '../fib/reconcile.ts'
-import { RestartDeferral } from '../rib/graceful-restart.ts'
+import type { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
 import { AttrsTable } from '../rib/path-attrs.ts'
@@ -27,6 +27,8 @@ import { ADDRESS_FAMILIES, vpnFamilyOf } from '../vpn/vrf.ts'
 import { Family } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
+import { deferUntilCaughtUp } from './defer-restart.ts'
+import type { ForwardingState } from './forwarding-state.ts'
 import { KernelFollower } from './kernel-follower.ts'
 import { locatorOf, prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
 import { listenAll } from './listen-all.ts'
@@ -69,8 +71,8 @@ export class Speaker implements PeerHandler {
   readonly #targets: RouteTargetIndex
   /** By VRF number: the interfaces that are its. */
   readonly #scopes = new Map<number, InScope>()
-  /** The kernel had routes of a former run. */
-  #adopted = false
+  /** What the kernel had of a former run. */
+  #found!: ForwardingState
   #turnDue = false
   #stopped = false
   readonly follower: KernelFollower
@@ -127,7 +129,7 @@ export class Speaker implements PeerHandler {
   /** Kernel first (VRFs, SIDs, what a former run left), then tables, then neighbours. */
   async start(): Promise<void> {
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
-    this.#adopted = await takeOver(this)
+    this.#found = await takeOver(this)
     await prepareKernel(this)
     this.#connectTables()
     this.follower.start()
@@ -138,7 +140,7 @@ export class Speaker implements PeerHandler {
     for (const vrf of this.vrfs) {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
     }
-    if (this.#adopted) this.#deferUntilCaughtUp()
+    if (this.#found.found) this.deferral = deferUntilCaughtUp(this, () => this.#wake())
     await listenAll(this)
     for (const { peer } of this.neighbors) peer.start()
   }
@@ -252,13 +254,16 @@ export class Speaker implements PeerHandler {
       gracefulRestart: this.config.gracefulRestart.enabled,
       staleTime: this.config.gracefulRestart.staleTime,
       nextHopFor: (n, family) => nextHopFor(n, family, this.interfaces, within),
-      onComplete: (done) => this.deferral?.ready(done.name),
-      isDeferred: () => this.restarting && this.config.gracefulRestart.enabled,
+      onRestarting: ({ name }) => this.deferral?.restarts(name),
+      onComplete: ({ name }) => this.deferral?.ready(name),
+      isDeferred: () => this.config.gracefulRestart.enabled && !!this.deferral?.isSelecting,
     })
     const device = vrf?.plane.deviceTowards(config.address.bytes) ?? null
     const peerConfig = peerConfigOf(this.config, config, device, () => ({
       restarting: this.restarting,
-      preserved: this.#adopted || peer.counters.established > 0,
+      // While we ran, the kernel went on.
+      preserved:
+        peer.counters.established > 0 ? config.families : this.#found.preserved(vrf, this.vrfs),
     }))
     const peer: Peer = new Peer(peerConfig, {
       clock: this.clock,
@@ -270,20 +275,6 @@ export class Speaker implements PeerHandler {
     this.neighbors.push(neighbor)
     this.#byPeer.set(peer, neighbor)
     this.listeners.addPeer(peer)
-  }
-
-  /** RFC 4724 §4.1: the kernel still forwards for a former run of ours. */
-  #deferUntilCaughtUp(): void {
-    const names = this.neighbors.filter((n) => !n.config.shutdown).map((n) => n.name)
-    const { restartTime } = this.config.gracefulRestart
-    this.log.info(
-      { waiting: names },
-      'restarting: kernel routes are kept until all have sent theirs',
-    )
-    this.deferral = new RestartDeferral(names, restartTime, this.clock, (late) => {
-      this.log.info({ late }, 'all neighbours have sent theirs, or had their time')
-      this.#wake()
-    })
   }
 
   // ── the turn loop ──

@@ -74,26 +74,32 @@ export class AdjRibIn {
 
   /** RFC 4724 §4.2: the session is gone, its routes of these families stay as stale. */
   markStale(families: readonly Family[]): void {
-    this.#eachPath(families, (rib, path) => {
+    this.eachPath(families, (rib, path) => {
       rib.paths.setFlags(path, rib.paths.flagsOf(path) | PathFlag.STALE)
       rib.markDirty(rib.paths.prefixOf(path))
     })
   }
 
   /** Removes what is still stale in these families; returns how many paths. */
-  sweepStale(families: readonly Family[]): number {
-    return this.#remove(families, true)
+  sweepStale(families: readonly Family[], flag: number = PathFlag.STALE): number {
+    return this.#removeAll(families, flag)
   }
 
   /** Removes all paths of these families. */
   clear(families: readonly Family[]): number {
-    return this.#remove(families, false)
+    return this.#removeAll(families, 0)
+  }
+
+  /** Takes one path of this neighbour away. */
+  remove(rib: LocRib, path: PathId): void {
+    this.#received[rib.family] = this.#received[rib.family]! - 1
+    rib.removePath(path)
   }
 
   /** For `show`: how many of a family's paths can be used. */
   acceptedOf(family: Family): number {
     let count = 0
-    this.#eachPath([family], (rib, path) => {
+    this.eachPath([family], (rib, path) => {
       if (rib.paths.problemOf(path) === 0) count++
     })
     return count
@@ -166,8 +172,7 @@ export class AdjRibIn {
       if (prefix === NONE) continue
       const path = rib.findPath(prefix, this.#peer.id, PathKind.RECEIVED, cursor.pathId)
       if (path === NONE) continue
-      rib.removePath(path)
-      this.#received[family] = this.#received[family]! - 1
+      this.remove(rib, path)
     }
   }
 
@@ -200,18 +205,19 @@ export class AdjRibIn {
     return equalBytes(attrs.bytes, attrs.nextHopAt(set), own, 0, own.length)
   }
 
-  #remove(families: readonly Family[], staleOnly: boolean): number {
+  /** `flag`: only paths that have it; 0: all. */
+  #removeAll(families: readonly Family[], flag: number): number {
     let count = 0
-    this.#eachPath(families, (rib, path) => {
-      if (staleOnly && (rib.paths.flagsOf(path) & PathFlag.STALE) === 0) return
-      this.#received[rib.family] = this.#received[rib.family]! - 1
-      rib.removePath(path)
+    this.eachPath(families, (rib, path) => {
+      if ((rib.paths.flagsOf(path) & flag) !== flag) return
+      this.remove(rib, path)
       count++
     })
     return count
   }
 
-  #eachPath(families: readonly Family[], visit: (rib: LocRib, path: PathId) => void): void {
+  /** The neighbour's paths in these families; `visit` may remove the path it is given. */
+  eachPath(families: readonly Family[], visit: (rib: LocRib, path: PathId) => void): void {
     for (const family of families) {
       const rib = this.#ribs[family]
       if (rib === undefined) continue

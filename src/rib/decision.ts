@@ -1,7 +1,7 @@
 import { NONE } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 import { NextHopKind, type NextHopTable, Reach } from './next-hop.ts'
-import type { AttrsTable } from './path-attrs.ts'
+import { AttrsFlag, type AttrsTable } from './path-attrs.ts'
 import { PathFlag, type PathId, PathKind, type PathTable } from './path-table.ts'
 import type { PrefixId, PrefixTable } from './prefix-table.ts'
 import type { RibPeers } from './rib-peer.ts'
@@ -48,6 +48,7 @@ interface Step {
 
 // biome-ignore format: one row a step
 export const DECISION_STEPS: readonly Step[] = [
+  { step: 0,  name: 'long-lived stale, the other is not', rfc: 'RFC 9494 §4.4',    value: (d, p) => d.attrs.flagsOf(d.paths.attrsOf(p)) & AttrsFlag.LLGR_STALE },
   { step: 1,  name: 'connected or static is preferred', rfc: 'local: as the kernel',  value: (d, p) => Math.min(d.paths.kindOf(p), PathKind.EXPORTED) },
   { step: 2,  name: 'lower LOCAL_PREF',              rfc: 'RFC 4271 §9.1.1',       value: (d, p) => -d.attrs.localPrefOf(d.paths.attrsOf(p)) },
   { step: 3,  name: 'longer AS_PATH',                rfc: 'RFC 4271 §9.1.2.2 a',   value: (d, p) => d.attrs.asPathLenOf(d.paths.attrsOf(p)) },
@@ -66,12 +67,14 @@ export const DECISION_STEPS: readonly Step[] = [
 const MED_STEP = 5
 /** Paths that tie through this step go equally well (RFC 4271 §9.1.2.2: multipath is left to us). */
 const METRIC_STEP = 7
+/** Any `why` above is of a path that can be used. */
+const LAST_PROBLEM = Why.DECISION - 1
 
 /** The sentence for a `why` of a path. */
 export function whyText(why: number): string | null {
   if (why === Why.BEST) return null
   if (why < Why.DECISION) return PROBLEM_TEXT[why] ?? `problem ${why}`
-  const row = DECISION_STEPS[why - Why.DECISION - 1]
+  const row = DECISION_STEPS.find(({ step }) => step === why - Why.DECISION)
   return row ? `${row.name} (step ${row.step})` : `why ${why}`
 }
 
@@ -148,7 +151,7 @@ export class Decision {
     let count = 0
     for (let path = first; path !== NONE; path = paths.nextOf(path)) {
       const why = paths.whyOf(path)
-      if (why !== 0 && why <= (tied ? Why.DECISION + METRIC_STEP : Why.DECISION)) continue
+      if (why !== 0 && why <= (tied ? Why.DECISION + METRIC_STEP : LAST_PROBLEM)) continue
       if (tied && paths.kindOf(path) !== paths.kindOf(this.active[0] as PathId)) continue
       if (this.#forwards(path) && !this.#isTaken(path)) count = this.#push(count, path)
     }

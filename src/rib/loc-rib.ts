@@ -136,7 +136,7 @@ export class LocRib {
     if (path !== NONE) {
       if (this.#isSame(path, attrs, label, nextHop, problem)) {
         if (paths.flagsOf(path) & PathFlag.STALE) {
-          paths.setFlags(path, paths.flagsOf(path) & ~PathFlag.STALE)
+          paths.setFlags(path, paths.flagsOf(path) & ~(PathFlag.STALE | PathFlag.LONG_LIVED))
           this.markDirty(prefix)
         }
         this.#context.attrs.release(attrs)

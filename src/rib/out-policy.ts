@@ -1,4 +1,4 @@
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, putU32 } from '../base/bytes.ts'
 import { prependAsPath, replaceAsPath } from '../wire/as-path.ts'
 import { AttrWriter } from '../wire/attr-writer.ts'
 import { isRouteTarget } from '../wire/ext-community.ts'
@@ -6,7 +6,7 @@ import { labelOf, readServiceSid, ServiceSid } from '../wire/prefix-sid.ts'
 import { Attr, AttrFlag, EXPECTED_FLAGS, type Family, familySpec } from '../wire/registry.ts'
 import { AttrIndex } from './attr-index.ts'
 import { AttrsMap, DerivedSets } from './attrs-map.ts'
-import { AttrsFlag, type AttrsId, type AttrsTable } from './path-attrs.ts'
+import { AttrsFlag, type AttrsId, type AttrsTable, NO_EXPORT } from './path-attrs.ts'
 import { type PathId, PathKind, type PathTable } from './path-table.ts'
 import type { RibPeer, RibPeers } from './rib-peer.ts'
 
@@ -23,6 +23,11 @@ export interface OutRules {
   readonly nextHop: Uint8Array | null
   /** Kinds of path that are none of the neighbour's business. */
   readonly hidden: readonly PathKind[]
+  /**
+   * Long-lived stale routes: told to who knows what they are, else withheld, or with `restricted`
+   * told in a form that does little harm (RFC 9494 §4.3, §4.6, §4.7.1).
+   */
+  readonly longLivedStale: 'told' | 'withheld' | 'restricted'
 }
 
 /** Why a best path is not told to a neighbour; null: it is. */
@@ -32,6 +37,7 @@ export type NotTold =
   | 'not redistributed'
   | 'NO_EXPORT'
   | 'NO_ADVERTISE'
+  | 'LLGR_STALE'
 
 const HIGHEST_TYPE = 255
 /** Of all policies, as none keeps it over a call: room for one attribute value in each half. */
@@ -76,6 +82,8 @@ export class OutPolicy {
     if (this.rules.hidden.includes(kind)) return 'not redistributed'
     const flags = this.#attrs.flagsOf(paths.attrsOf(path))
     if (flags & AttrsFlag.NO_ADVERTISE) return 'NO_ADVERTISE'
+    const isStale = (flags & AttrsFlag.LLGR_STALE) !== 0
+    if (isStale && this.rules.longLivedStale === 'withheld') return 'LLGR_STALE'
     return to.ebgp && flags & AttrsFlag.NO_EXPORT ? 'NO_EXPORT' : null
   }
 
@@ -115,7 +123,12 @@ export class OutPolicy {
         this.#writeAsPath()
         return
       case Attr.LOCAL_PREF:
-        if (!ebgp) this.#writer.localPref(this.#attrs.localPrefOf(id))
+        if (ebgp) return
+        this.#writer.localPref(this.#isRestricted(id) ? 0 : this.#attrs.localPrefOf(id))
+        return
+      case Attr.COMMUNITIES:
+        if (this.#isRestricted(id)) this.#writeNoExport()
+        else this.#copy(type)
         return
       case Attr.MULTI_EXIT_DISC:
         // RFC 4271 §5.1.4: never passed on to another neighbouring AS.
@@ -138,6 +151,25 @@ export class OutPolicy {
       default:
         this.#copy(type)
     }
+  }
+
+  #isRestricted(id: AttrsId): boolean {
+    if (this.rules.longLivedStale !== 'restricted') return false
+    return (this.#attrs.flagsOf(id) & AttrsFlag.LLGR_STALE) !== 0
+  }
+
+  /** RFC 9494 §4.6: the communities, LLGR_STALE among them, and NO_EXPORT. */
+  #writeNoExport(): void {
+    const at = this.#index.at[Attr.COMMUNITIES]!
+    const end = copyBytes(
+      this.#attrs.bytes,
+      at,
+      SCRATCH,
+      0,
+      this.#index.end[Attr.COMMUNITIES]! - at,
+    )
+    putU32(SCRATCH, end, NO_EXPORT)
+    this.#writer.communities(SCRATCH, 0, end + 4)
   }
 
   #copy(type: number): void {

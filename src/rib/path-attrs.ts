@@ -19,14 +19,21 @@ export const AttrsFlag = {
   NO_EXPORT: 4,
   NO_ADVERTISE: 8,
   PREFIX_SID: 16,
+  /** RFC 9494 §3.2, §3.3. */
+  LLGR_STALE: 32,
+  NO_LLGR: 64,
 } as const
 
 /** The bits of attribute flags that mean something (RFC 4271 §4.3); the length bit is the writer's. */
 const KEPT_FLAGS = AttrFlag.OPTIONAL | AttrFlag.TRANSITIVE | AttrFlag.PARTIAL
 
-const NO_EXPORT = 0xffffff01
+/** RFC 1997. */
+export const NO_EXPORT = 0xffffff01
 const NO_ADVERTISE = 0xffffff02
 const NO_EXPORT_SUBCONFED = 0xffffff03
+/** RFC 9494 §3.2. */
+export const LLGR_STALE = 0xffff0006
+const NO_LLGR = 0xffff0007
 
 /**
  * The attribute sets of all paths of all tables, each once, as bytes and as the decoded columns
@@ -300,6 +307,8 @@ function wellKnownFlags(buf: Uint8Array, at: number, end: number): number {
     const community = u32(buf, k)
     if (community === NO_EXPORT || community === NO_EXPORT_SUBCONFED) flags |= AttrsFlag.NO_EXPORT
     else if (community === NO_ADVERTISE) flags |= AttrsFlag.NO_ADVERTISE
+    else if (community === LLGR_STALE) flags |= AttrsFlag.LLGR_STALE
+    else if (community === NO_LLGR) flags |= AttrsFlag.NO_LLGR
   }
   return flags
 }

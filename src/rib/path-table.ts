@@ -21,6 +21,8 @@ export const PathFlag = {
   ACTIVE: 4,
   /** Traffic would take it if no active path could be used. */
   BACKUP: 8,
+  /** Its restart time is over as well: kept as long-lived stale (RFC 9494 §4.2). */
+  LONG_LIVED: 16,
 } as const
 
 /**

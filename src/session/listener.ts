@@ -5,7 +5,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Logger } from '../base/logger.ts'
 import { CeaseError } from '../wire/registry.ts'
-import { type Peer, refuseConnection } from './peer.ts'
+import { refuseConnection } from './notice.ts'
+import type { Peer } from './peer.ts'
 import {
   bindSocket,
   bindToDevice,

@@ -14,6 +14,7 @@ import {
   MAX_MESSAGE,
   OpenError,
 } from '../wire/registry.ts'
+import { type Retention, retentionOf } from '../wire/restart-capability.ts'
 import type { UpdateSession } from '../wire/update-view.ts'
 
 /** One configured neighbour, as the session layer needs it. */
@@ -50,6 +51,8 @@ export interface PeerConfig {
     forwardingFamilies: () => Family[]
     /** The R bit: we are just back. */
     restarting: () => boolean
+    /** Seconds, of what neighbours keep for us and at most we for them (RFC 9494); 0: off. */
+    longLivedTime: number
   } | null
   extendedMessage: boolean
   shutdown: boolean
@@ -81,6 +84,10 @@ export interface Negotiated {
   remoteAddress: string
   /** What the peer advertised, null if nothing. */
   gracefulRestart: NonNullable<Capabilities['gracefulRestart']> | null
+  /** What we keep of the neighbour's routes when the session is lost. */
+  retention: Retention[]
+  /** The neighbour knows what LLGR_STALE means (RFC 9494 §4.3). */
+  longLived: boolean
   /** RFC 8538 §2: NOTIFICATIONs follow the graceful restart rules, by both sides. */
   notificationRestart: boolean
   update: UpdateSession
@@ -113,6 +120,14 @@ export function openOf(config: PeerConfig): Open {
         family,
         forwarding: forwarding.includes(family),
       })),
+    }
+    const staleTime = restart.longLivedTime
+    if (staleTime > 0) {
+      capabilities.longLived = config.families.map((family) => ({
+        family,
+        forwarding: forwarding.includes(family),
+        staleTime,
+      }))
     }
   }
   return {
@@ -166,6 +181,16 @@ export function negotiate(
     localAddress: local,
     remoteAddress: remote,
     gracefulRestart,
+    retention:
+      config.gracefulRestart === null
+        ? []
+        : retentionOf(
+            families,
+            capabilities.gracefulRestart,
+            capabilities.longLived,
+            config.gracefulRestart.longLivedTime,
+          ),
+    longLived: gracefulRestart !== null && capabilities.longLived !== undefined,
     notificationRestart: config.gracefulRestart !== null && gracefulRestart?.notification === true,
     update: {
       asn4,

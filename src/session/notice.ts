@@ -1,10 +1,11 @@
 /** How a session ends: the Cease of a stop, the event an error stands for, what may stay after. */
-import { hardResetData, shutdownData } from '../wire/notification.ts'
+import { encodeNotification, hardResetData, shutdownData } from '../wire/notification.ts'
 import { CeaseError, ErrorCode, errorName, type Family } from '../wire/registry.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import { FsmEvent } from './fsm.ts'
-import type { Negotiated, PeerConfig } from './negotiate.ts'
+import type { Negotiated } from './negotiate.ts'
 import type { DownReason } from './ports.ts'
+import type { Transport } from './transport.ts'
 
 /** How a session is to be stopped; code 0: without a NOTIFICATION. */
 export interface Cease {
@@ -12,6 +13,8 @@ export interface Cease {
   subcode: number
   /** For the neighbour's operator (RFC 9003), where the subcode has room for it. */
   text: string
+  /** Must not be taken for a graceful restart (RFC 8538 §3). */
+  hard: boolean
 }
 
 export interface Notice {
@@ -22,14 +25,9 @@ export interface Notice {
   text: string
 }
 
-/**
- * The NOTIFICATION of a stop. A hard reset is an administrative shutdown that must not be taken
- * for a graceful restart: wrapped in 6/9 where both sides speak RFC 8538, else a plain 6/2.
- */
+/** The NOTIFICATION of a stop: a hard one is wrapped in 6/9 where both sides speak RFC 8538. */
 export function ceaseNotice(cease: Cease, notificationRestart: boolean): Notice {
-  const { code, text } = cease
-  const hard = code === ErrorCode.CEASE && cease.subcode === CeaseError.HARD_RESET
-  const subcode = hard ? CeaseError.ADMINISTRATIVE_SHUTDOWN : cease.subcode
+  const { code, subcode, text, hard } = cease
   const hasText =
     subcode === CeaseError.ADMINISTRATIVE_SHUTDOWN || subcode === CeaseError.ADMINISTRATIVE_RESET
   const data = hasText && text !== '' ? shutdownData(text) : new Uint8Array(0)
@@ -59,18 +57,15 @@ export function errorEvent(code: number): FsmEvent {
  * the N bit, any NOTIFICATION but a hard reset ended it (RFC 8538 §4).
  */
 export function mayHelp(
-  config: PeerConfig,
   negotiated: Negotiated | null,
   direction: DownReason['direction'],
   code: number,
   subcode: number,
 ): boolean {
-  if (config.gracefulRestart === null || !negotiated?.gracefulRestart) return false
-  const { families, gracefulRestart, notificationRestart } = negotiated
-  if (!gracefulRestart.families.some(({ family }) => families.includes(family))) return false
+  if (negotiated === null || negotiated.retention.length === 0) return false
   if (direction === 'tcp') return true
   const hard = code === ErrorCode.CEASE && subcode === CeaseError.HARD_RESET
-  return direction !== 'local' && notificationRestart && !hard
+  return direction !== 'local' && negotiated.notificationRestart && !hard
 }
 
 /**
@@ -83,4 +78,11 @@ export function familyToDisable(view: UpdateView, negotiatedCount: number): Fami
   if (view.unreachFamily !== 0 && view.unreachFamily !== family) return 0
   if (view.withdrawnAt < view.withdrawnEnd || view.nlriAt < view.nlriEnd) return 0
   return family
+}
+
+/** Says why and closes (RFC 4486). */
+export function refuseConnection(transport: Transport, subcode: number): void {
+  const message = encodeNotification(ErrorCode.CEASE, subcode)
+  transport.write(message, 0, message.length)
+  transport.close()
 }

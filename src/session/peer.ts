@@ -4,13 +4,13 @@
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { encodeNotification } from '../wire/notification.ts'
 import { CeaseError, ErrorCode, type Family, familySpec } from '../wire/registry.ts'
 import { encodeRouteRefresh } from '../wire/route-refresh.ts'
 import type { UpdateView } from '../wire/update-view.ts'
 import { resolveCollision } from './collision.ts'
 import { FSM_STATES, FsmEvent, type FsmState } from './fsm.ts'
 import { dotted, type Negotiated, type PeerConfig } from './negotiate.ts'
+import { type Cease, refuseConnection } from './notice.ts'
 import type { DownReason, PeerCounters, SessionDeps, SessionOwner } from './ports.ts'
 import { Session } from './session.ts'
 import { jitter } from './timers.ts'
@@ -119,19 +119,20 @@ export class Peer implements SessionOwner {
 
   /**
    * ManualStop with this NOTIFICATION, then Idle until start(). Code 0 sends none: the neighbour
-   * sees TCP close, as a graceful restart of ours wants it (RFC 4724 §4.1). 6/9 is a hard reset
-   * (RFC 8538 §3). The text goes along where the subcode has room for it (RFC 9003).
+   * sees TCP close, as a graceful restart of ours wants it (RFC 4724 §4.1). `hard`: no routes are
+   * to be kept over it (RFC 8538 §3). The text goes where the subcode has room for it (RFC 9003).
    */
-  stop(code: number, subcode: number, text = ''): void {
+  stop(code: number, subcode: number, text = '', hard = false): void {
     this.#started = false
     this.#idleHold?.cancel()
     this.#idleHold = null
-    this.#stopSessions(FsmEvent.MANUAL_STOP, code, subcode, text)
+    this.#stopSessions(FsmEvent.MANUAL_STOP, { code, subcode, text, hard })
   }
 
   /** Cease, then another start after the idle hold time. */
   reset(subcode: number = CeaseError.ADMINISTRATIVE_RESET, text = ''): void {
-    this.#stopSessions(FsmEvent.AUTOMATIC_STOP, ErrorCode.CEASE, subcode, text)
+    const cease = { code: ErrorCode.CEASE, subcode, text, hard: false }
+    this.#stopSessions(FsmEvent.AUTOMATIC_STOP, cease)
   }
 
   /** Fulfilled when every connection of this neighbour is gone and its NOTIFICATION flushed. */
@@ -308,9 +309,9 @@ export class Peer implements SessionOwner {
     return this.config.gracefulRestart !== null && established.negotiated?.gracefulRestart != null
   }
 
-  #stopSessions(event: FsmEvent, code: number, subcode: number, text: string): void {
-    this.#second?.stop(event, code, subcode, text)
-    this.#main.stop(event, code, subcode, text)
+  #stopSessions(event: FsmEvent, cease: Cease): void {
+    this.#second?.stop(event, cease)
+    this.#main.stop(event, cease)
   }
 
   /** Keeps why an attempt failed, and logs it when it is news. */
@@ -339,11 +340,4 @@ export class Peer implements SessionOwner {
     })
     return transport
   }
-}
-
-/** Says why and closes (RFC 4486). */
-export function refuseConnection(transport: Transport, subcode: number): void {
-  const message = encodeNotification(ErrorCode.CEASE, subcode)
-  transport.write(message, 0, message.length)
-  transport.close()
 }

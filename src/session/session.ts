@@ -52,7 +52,7 @@ export class Session implements TransportHandler, FrameSink {
   #readAt = 0
   /** Between the actions up and down. */
   #isUp = false
-  #cease: Cease = { code: 0, subcode: 0, text: '' }
+  #cease: Cease = { code: 0, subcode: 0, text: '', hard: false }
 
   constructor(config: PeerConfig, owner: SessionOwner, deps: SessionDeps) {
     this.#config = config
@@ -89,9 +89,9 @@ export class Session implements TransportHandler, FrameSink {
   }
 
   /** Ends the session with a NOTIFICATION, or without one if code is 0. */
-  stop(event: FsmEvent, code: number, subcode: number, text: string): void {
-    this.#cease = { code, subcode, text }
-    this.#reason = this.#reasonFor('local', 0, 0, text || 'stopped')
+  stop(event: FsmEvent, cease: Cease): void {
+    this.#cease = cease
+    this.#reason = this.#reasonFor('local', 0, 0, cease.text || 'stopped')
     this.dispatch(event)
   }
 
@@ -343,7 +343,7 @@ export class Session implements TransportHandler, FrameSink {
     text: string,
   ): DownReason {
     const negotiated = this.#isUp ? this.negotiated : null
-    const helper = mayHelp(this.#config, negotiated, direction, code, subcode)
+    const helper = mayHelp(negotiated, direction, code, subcode)
     return { text, direction, code, subcode, helper }
   }
 }

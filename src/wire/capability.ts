@@ -16,17 +16,15 @@ import {
   familyOf,
   familySpec,
 } from './registry.ts'
-
-/** Restart flags and time with the families the peer keeps forwarding (RFC 4724 §3, RFC 8538 §2). */
-export interface GracefulRestart {
-  /** R bit: the speaker has restarted. */
-  restarting: boolean
-  /** N bit: a NOTIFICATION, too, starts the procedure. */
-  notification: boolean
-  /** Seconds, 12 bits. */
-  restartTime: number
-  families: { family: Family; forwarding: boolean }[]
-}
+import {
+  decodeGracefulRestart,
+  decodeLongLived,
+  describeLongLived,
+  type GracefulRestart,
+  type LongLivedFamily,
+  writeGracefulRestart,
+  writeLongLived,
+} from './restart-capability.ts'
 
 /** A capability list by meaning; what is not ours is listed by number. */
 export interface Capabilities {
@@ -40,6 +38,8 @@ export interface Capabilities {
   /** RFC 8950 §4: families whose next hop may be of another AFI. */
   extendedNextHop: { family: Family; nextHopAfi: number }[]
   gracefulRestart?: GracefulRestart
+  /** RFC 9494 §3.1; an empty list: it keeps no routes, but knows what LLGR_STALE means. */
+  longLived?: LongLivedFamily[]
   /** RFC 7911 §4, from the sender's side. */
   addPath: { family: Family; send: boolean; receive: boolean }[]
   fqdn?: string
@@ -48,9 +48,6 @@ export interface Capabilities {
   unknown: number[]
 }
 
-const RESTARTING = 0x8
-const NOTIFICATION = 0x4
-const FORWARDING = 0x80
 const RECEIVE = 1
 const SEND = 2
 
@@ -64,11 +61,6 @@ const multiprotocol = bigEndian().uint16('afi').uint8('reserved').uint8('safi')
 const fourOctetAs = bigEndian().uint32('as')
 const nextHopTuple = bigEndian().uint16('afi').uint16('safi').uint16('nextHopAfi')
 const nextHopTuples = bigEndian().array('list', { type: nextHopTuple, readUntil: 'eof' })
-const restartTuple = bigEndian().uint16('afi').uint8('safi').uint8('flags')
-const restart = bigEndian()
-  .bit4('flags')
-  .bit12('restartTime')
-  .array('list', { type: restartTuple, readUntil: 'eof' })
 const pathTuple = bigEndian().uint16('afi').uint8('safi').uint8('mode')
 const pathTuples = bigEndian().array('list', { type: pathTuple, readUntil: 'eof' })
 const text = new Parser().uint8('len').buffer('text', { length: 'len' })
@@ -83,8 +75,12 @@ const DECODERS = new Map<number, Decoder>([
   [Capability.EXTENDED_MESSAGE, flag('extendedMessage')],
   [Capability.EXTENDED_NEXT_HOP, decodeExtendedNextHop],
   [Capability.FOUR_OCTET_AS, decodeFourOctetAs],
-  [Capability.GRACEFUL_RESTART, decodeGracefulRestart],
+  [
+    Capability.GRACEFUL_RESTART,
+    (value, out) => keep(out, 'gracefulRestart', decodeGracefulRestart(value)),
+  ],
   [Capability.ADD_PATH, decodeAddPath],
+  [Capability.LLGR, (value, out) => keep(out, 'longLived', decodeLongLived(value))],
   [Capability.FQDN, decodeFqdn],
   [Capability.SOFTWARE_VERSION, decodeSoftwareVersion],
 ])
@@ -171,25 +167,14 @@ function decodeExtendedNextHop(value: Buffer, out: Capabilities): boolean {
   return true
 }
 
-/** flags(4 bits) time(12 bits) then AFI(2) SAFI(1) flags(1); the last instance counts (RFC 4724 §3). */
-function decodeGracefulRestart(value: Buffer, out: Capabilities): boolean {
-  if (value.length % 4 !== 2) return false
-  const { flags, restartTime, list } = restart.parse(value) as {
-    flags: number
-    restartTime: number
-    list: (FamilyTuple & { flags: number })[]
-  }
-  const families: GracefulRestart['families'] = []
-  for (const tuple of list) {
-    const family = familyOf(tuple.afi, tuple.safi)
-    if (family !== 0) families.push({ family, forwarding: (tuple.flags & FORWARDING) !== 0 })
-  }
-  out.gracefulRestart = {
-    restarting: (flags & RESTARTING) !== 0,
-    notification: (flags & NOTIFICATION) !== 0,
-    restartTime,
-    families,
-  }
+/** A value with an own decoder; the last instance of a capability counts (RFC 4724 §3). */
+function keep<K extends 'gracefulRestart' | 'longLived'>(
+  out: Capabilities,
+  key: K,
+  value: Capabilities[K],
+): boolean {
+  if (value === undefined) return false
+  out[key] = value
   return true
 }
 
@@ -253,6 +238,8 @@ export function encodeCapabilities(c: Partial<Capabilities>): CapabilityTlv[] {
   if (c.addPath?.length) put(Capability.ADD_PATH, (out) => writeAddPath(out, c.addPath!))
   const restartOf = c.gracefulRestart
   if (restartOf) put(Capability.GRACEFUL_RESTART, (out) => writeGracefulRestart(out, restartOf))
+  const longLived = c.longLived
+  if (longLived) put(Capability.LLGR, (out) => writeLongLived(out, longLived))
   if (c.fqdn !== undefined) put(Capability.FQDN, (out) => writeFqdn(out, c.fqdn!))
   if (c.softwareVersion !== undefined) {
     put(Capability.SOFTWARE_VERSION, (out) => writeText(out, c.softwareVersion!))
@@ -272,17 +259,6 @@ function writeAddPath(out: SmartBuffer, list: Capabilities['addPath']): void {
     const { afi, safi } = familySpec(family)
     out.writeUInt16BE(afi).writeUInt8(safi)
     out.writeUInt8((send ? SEND : 0) | (receive ? RECEIVE : 0))
-  }
-}
-
-function writeGracefulRestart(out: SmartBuffer, restartOf: GracefulRestart): void {
-  const flags =
-    (restartOf.restarting ? RESTARTING : 0) | (restartOf.notification ? NOTIFICATION : 0)
-  out.writeUInt16BE((flags << 12) | (restartOf.restartTime & 0xfff))
-  for (const { family, forwarding } of restartOf.families) {
-    const { afi, safi } = familySpec(family)
-    out.writeUInt16BE(afi).writeUInt8(safi)
-    out.writeUInt8(forwarding ? FORWARDING : 0)
   }
 }
 
@@ -315,6 +291,7 @@ export function describeCapabilities(c: Capabilities): string[] {
   }
   const restartOf = c.gracefulRestart
   if (restartOf) list.push(`graceful-restart ${restartOf.restartTime} s`)
+  if (c.longLived) list.push(describeLongLived(capabilityName(Capability.LLGR), c.longLived))
   for (const p of c.addPath) {
     const way = p.send ? (p.receive ? 'both' : 'send') : 'receive'
     list.push(`add-path ${familySpec(p.family).name} ${way}`)

@@ -57,7 +57,7 @@ t.test('show routes: a line a path', async (t) => {
   t.strictSame(
     await show('show routes'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts)
+* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
 
     VRF   Prefix            Next hop / SID      From              AS path      State
 *>  red   10.1.0.0/24       172.16.1.2          172.16.1.2        65101        installed
@@ -74,7 +74,7 @@ t.test('show routes: a line a path', async (t) => {
   t.strictSame(
     await show('show routes vrf blue'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts)
+* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
 
     VRF   Prefix       Next hop / SID  From    AS path  State
 *>  blue  10.2.0.0/24  172.16.1.2      static  -        pending
@@ -89,7 +89,7 @@ t.test('show routes vpn: the route distinguisher in the place of the VRF', async
   t.strictSame(
     await show('show routes vpn'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts)
+* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
 
     RD         Prefix       Next hop / SID      From              AS path  State
 *>  65000:210  10.2.0.0/24  fcbb:bb00:2:e000::  2001:db8:ffff::2  65102    -
@@ -105,7 +105,7 @@ t.test('show routes on a terminal: what does not fit is cut, the SID last', asyn
   t.equal(
     out,
     `\
-* valid, > best, s stale (kept while its neighbour restarts)
+* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
 
     VRF   Prefix            Next hop / SID    From       AS path  State
 *>  red   10.1.0.0/24       172.16.1.2        172.16.1…  65101    installed

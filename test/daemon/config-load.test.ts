@@ -394,7 +394,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
     dataplane: { mode: 'vrf', encapsulation: 'encap.red', coreMtu: null, onStop: 'keep' },
     api: { socket: '/run/srv6d/srv6d.sock' },
     log: { level: 'info', format: 'json' },
-    gracefulRestart: { enabled: true, restartTime: 120, staleTime: 360 },
+    gracefulRestart: { enabled: true, restartTime: 120, staleTime: 360, longLivedTime: 0 },
   })
   t.match(config.locators, [
     { name: 'main', blockLength: 32, nodeLength: 16, functionLength: 16, behavior: 'classic' },
@@ -431,6 +431,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
       allowasIn: 0,
       asOverride: false,
       maxPrefix: null,
+      longLivedStale: 'withhold',
       sidTransposition: 'transposed',
     },
   ])

@@ -30,6 +30,7 @@ const gracefulRestart = {
   restartTime: 120,
   forwardingFamilies: () => [],
   restarting: () => false,
+  longLivedTime: 0,
 }
 
 type Teardown = { teardown(fn: () => unknown): unknown }

@@ -229,3 +229,47 @@ t.test('who may hear of what', async (t) => {
   t.equal(verdict(world.peers.local, CONNECTED, ce, '1:1', [CONNECTED]), 'not redistributed')
   t.equal(verdict(world.peers.local, STATIC, ce, '1:1', [CONNECTED]), null)
 })
+
+t.test('RFC 9494 §4.3: LLGR_STALE goes to who speaks it, with the community', async (t) => {
+  for (const [longLivedStale, reason] of [
+    ['told', null],
+    ['withheld', 'LLGR_STALE'],
+    ['restricted', null],
+  ] as const) {
+    const { world, policy, intern, octets } = setUp(VPNV4, { ebgp: false, longLivedStale })
+    const rib = world.rib(VPNV4)
+    const marked = intern(origin(0), asPath([65101]), communities('65535:6'))
+    const plain = intern(origin(0), asPath([65101]), communities('65000:1'))
+    const from = world.peer('172.16.1.2')
+    const to = world.peer('2001:db8:ffff::2', { ebgp: false, vrf: 0 })
+    const put = (net: number, set: AttrsId) => {
+      const prefix = rib.prefixes.intern(Int32Array.of(0, 0, net << 24), 0, 8)
+      const none = 0 as NextHopId
+      world.attrs.retain(set)
+      return rib.put(prefix, from.id, PathKind.EXPORTED, 1, set, 0, none, 0)
+    }
+    const stale = put(10, marked)
+    const fresh = put(11, plain)
+    t.equal(policy.notTold(stale, rib.paths, to, world.peers), reason, longLivedStale)
+    t.equal(policy.notTold(fresh, rib.paths, to, world.peers), null, 'others are told as ever')
+    const others = [origin(0), asPath([65101]), localPref(100), communities('65000:1')]
+    t.equal(octets(policy.apply(plain, false)), toHex(concat(...others)))
+    if (reason !== null) continue
+    const restricted = longLivedStale === 'restricted'
+    const expected = restricted
+      ? [localPref(0), communities('65535:6', '65535:65281')]
+      : [localPref(100), communities('65535:6')]
+    const all = toHex(concat(origin(0), asPath([65101]), ...expected))
+    t.equal(octets(policy.apply(marked, false)), all, `${longLivedStale}, §4.6 where restricted`)
+  }
+})
+
+t.test('RFC 9494 §4.7.1: a CE is told restricted: NO_EXPORT, and no LOCAL_PREF', async (t) => {
+  const { policy, intern, octets } = setUp(IPV4_UNICAST, {
+    nextHop: OURS,
+    longLivedStale: 'restricted',
+  })
+  const marked = intern(origin(0), asPath([65101]), localPref(200), communities('65535:6'))
+  const expected = [origin(0), asPath([65000, 65101]), communities('65535:6', '65535:65281')]
+  t.equal(octets(policy.apply(marked, false)), toHex(concat(...expected)))
+})

@@ -21,6 +21,7 @@ t.test('the OPEN of a configuration', async (t) => {
       restartTime: 120,
       forwardingFamilies: () => [Family.VPNV4],
       restarting: () => true,
+      longLivedTime: 3600,
     },
   })
   const message = encodeOpen(openOf(config))
@@ -36,6 +37,10 @@ t.test('the OPEN of a configuration', async (t) => {
     ['0600', 'extended message'],
     ['4104fa56ea01', 'AS 4200000001'],
     ['4012c078' + '00010100' + '00020100' + '00018080' + '00028000', 'restart: R, N, F of VPNv4'],
+    [
+      '471c' + '00010100000e10' + '00020100000e10' + '00018080000e10' + '00028000000e10',
+      'RFC 9494: one hour',
+    ],
   ] as const) {
     t.ok(parameters.includes(tlv), what)
   }
@@ -142,13 +147,58 @@ t.test('RFC 4271 §6.8: who closes which connection', async (t) => {
 })
 
 t.test('RFC 8538 §3, RFC 9003: what a stop says', async (t) => {
-  const say = (subcode: number, text: string, restart: boolean) => {
-    const notice = ceaseNotice({ code: 6, subcode, text }, restart)
+  const say = (subcode: number, text: string, restart: boolean, hard = false) => {
+    const notice = ceaseNotice({ code: 6, subcode, text, hard }, restart)
     return [notice.code, notice.subcode, hex(notice.data), notice.text]
   }
   t.same(say(2, 'bye', true), [6, 2, '03627965', 'Cease/Administrative Shutdown: bye'])
   t.same(say(3, 'gone', true), [6, 3, '', 'Cease/Peer De-configured: gone'])
   const name = 'Cease/Administrative Shutdown: bye'
-  t.same(say(9, 'bye', true), [6, 9, '060203627965', `hard reset: ${name}`])
-  t.same(say(9, 'bye', false), [6, 2, '03627965', name])
+  t.same(say(2, 'bye', true, true), [6, 9, '060203627965', `hard reset: ${name}`])
+  t.same(say(2, 'bye', false, true), [6, 2, '03627965', name])
+  const limit = 'hard reset: Cease/Maximum Number of Prefixes Reached: full'
+  t.same(say(1, 'full', true, true), [6, 9, '0601', limit])
+})
+
+t.test('RFC 9494 §4: what is kept of which family', async (t) => {
+  const { VPNV4, VPNV6 } = Family
+  const kept = (longLivedTime: number, ...capabilities: Uint8Array[]) => {
+    const gracefulRestart = {
+      restartTime: 120,
+      forwardingFamilies: () => [],
+      restarting: () => false,
+      longLivedTime,
+    }
+    const config = peerConfig({ families: [VPNV4, VPNV6], gracefulRestart })
+    const theirs = [mp(1, 128), mp(2, 128), as4(65000), ...capabilities]
+    const opened = open({ as: 65000, routerId: '192.0.2.2', capabilities: theirs })
+    const n = negotiate(config, decode(opened), '::1', '::2')
+    return {
+      longLived: n.longLived,
+      rows: n.retention.map((r) => [
+        r.family,
+        r.restartTime,
+        r.longLivedTime,
+        r.preserved,
+        r.longLivedPreserved,
+      ]),
+    }
+  }
+  // R and N clear, 90 s, VPNv4 with the F bit
+  const short = capability(64, u16be(90), u16be(1), u8(128, 0x80))
+  // VPNv4 3600 s without the F bit, VPNv6 600 s with it
+  const long = capability(71, u16be(1), u8(128, 0, 0, 14, 16), u16be(2), u8(128, 0x80, 0, 2, 88))
+  t.same(kept(86_400, short, long), {
+    longLived: true,
+    rows: [
+      [VPNV4, 90, 3600, true, false],
+      [VPNV6, 0, 600, false, true],
+    ],
+  })
+  const limited = kept(1000, short, long).rows.map((row) => row[2])
+  t.same(limited, [1000, 600], '§4.2: reduced by configuration')
+  t.same(kept(0, short, long), { longLived: true, rows: [[VPNV4, 90, 0, true, false]] }, 'off')
+  t.same(kept(86_400, short), { longLived: false, rows: [[VPNV4, 90, 0, true, false]] })
+  t.same(kept(86_400, long), { longLived: false, rows: [] }, '§4.5: never alone')
+  t.same(kept(86_400, short, capability(71)).longLived, true, 'no family: it knows LLGR_STALE')
 })

@@ -32,6 +32,7 @@ const gracefulRestart = {
   restartTime: 120,
   forwardingFamilies: () => [Family.IPV4_UNICAST],
   restarting: () => false,
+  longLivedTime: 0,
 }
 
 /** A peer over fake transports with a clock turned by hand; jitter is always the longest. */
@@ -377,7 +378,7 @@ t.test('RFC 4724 §4.2, RFC 8538: when routes may be kept as stale', async (t) =
   t.match(handler.downs, [{ code: 4, helper: true }], 'hold timer with the N bit')
   const stop = setUp({ gracefulRestart })
   const transport = stop.establish(goodOpen({ capabilities: [notifies] }))
-  stop.peer.stop(6, 9, 'bye')
+  stop.peer.stop(6, 2, 'bye', true)
   t.same(transport.notification, [6, 9, 6, 2, 3, 0x62, 0x79, 0x65])
   t.match(stop.handler.downs, [{ helper: false }])
 })

@@ -30,6 +30,7 @@ const PATH: RoutePath = {
   largeCommunities: [],
   ageSeconds: 3725,
   stale: false,
+  longLivedStale: false,
 }
 
 const ROUTE: Route = {
@@ -150,6 +151,7 @@ export const NEIGHBORS: Neighbor[] = [
     capabilities: ['multiprotocol', 'route-refresh', 'four-octet-as'],
     holdTime: 90,
     gracefulRestart: '120s, forwarding kept for vpnv4 vpnv6',
+    staleRoutes: null,
     treatAsWithdraw: 2,
     attributeDiscard: 0,
   },
@@ -172,6 +174,7 @@ export const NEIGHBORS: Neighbor[] = [
     capabilities: [],
     holdTime: 90,
     gracefulRestart: null,
+    staleRoutes: 'ipv4-unicast: until it is back, at most 97 s',
     treatAsWithdraw: 0,
     attributeDiscard: 0,
   },

@@ -117,6 +117,7 @@ export function outRules(family: Family, rules: Partial<OutRules> = {}): OutRule
     transpose: true,
     nextHop: null,
     hidden: [],
+    longLivedStale: 'withheld',
     ...rules,
   }
 }

@@ -27,7 +27,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 5, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: ipv4 (R bit, no extended next hop)',
@@ -49,7 +49,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65102, holdTime: 9, routerId: 0x0a020001 },
     codes: [1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.IPV4_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }], unknown: [76, 71], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV4_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }], unknown: [76], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV4_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: ipv6 (R bit, no extended next hop)',
@@ -71,7 +71,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65102, holdTime: 9, routerId: 0x0a020001 },
     codes: [1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [76, 71], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [76], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV6_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: ipv4+ipv6 (R bit)',
@@ -95,7 +95,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 9, routerId: 0xc0000201 },
     codes: [1, 5, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.IPV4_UNICAST, F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.IPV4_UNICAST, nextHopAfi: 2 }], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }, { family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV4_UNICAST, F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.IPV4_UNICAST, nextHopAfi: 2 }], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }, { family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV4_UNICAST, forwarding: true, staleTime: 0 }, { family: F.IPV6_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: vpnv4+vpnv6 (R bit, version)',
@@ -120,7 +120,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 9, routerId: 0xc0000202 },
     codes: [1, 5, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71, 75],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3' },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3', longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: ipv4 (R bit, no extended next hop)',
@@ -142,7 +142,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65102, holdTime: 9, routerId: 0x0a020001 },
     codes: [1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.IPV4_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }], unknown: [128, 71], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV4_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }], unknown: [128], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV4_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: ipv6 (R bit, no extended next hop)',
@@ -164,7 +164,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65102, holdTime: 9, routerId: 0x0a020001 },
     codes: [1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [128, 71], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [128], as4: 65102, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV6_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: ipv4+ipv6 (R bit)',
@@ -188,7 +188,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 9, routerId: 0xc0000201 },
     codes: [1, 5, 1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.IPV4_UNICAST, F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.IPV4_UNICAST, nextHopAfi: 2 }], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }, { family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [128, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.IPV4_UNICAST, F.IPV6_UNICAST], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.IPV4_UNICAST, nextHopAfi: 2 }], addPath: [{ family: F.IPV4_UNICAST, send: false, receive: true }, { family: F.IPV6_UNICAST, send: false, receive: true }], unknown: [128], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.IPV4_UNICAST, forwarding: true, staleTime: 0 }, { family: F.IPV6_UNICAST, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: vpnv4+vpnv6 (R bit)',
@@ -212,7 +212,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 9, routerId: 0xc0000202 },
     codes: [1, 5, 1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: true, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: vpnv4+vpnv6 (no extended next hop, version)',
@@ -236,7 +236,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71, 75],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3' },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3', longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.3: vpnv4+vpnv6 (version)',
@@ -261,7 +261,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 5, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71, 75],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3' },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, softwareVersion: 'FRRouting/10.3', longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.7.1: vpnv4+vpnv6',
@@ -285,7 +285,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 5, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 10.7.1: vpnv4+vpnv6 (no extended next hop)',
@@ -308,7 +308,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 1, 2, 70, 65, 6, 69, 76, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [76], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: vpnv4+vpnv6 (no extended next hop)',
@@ -331,7 +331,7 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
   {
     name: 'FRR 8.4.4: vpnv4+vpnv6',
@@ -355,6 +355,6 @@ export const FRR_OPENS: OpenVector[] = [
     `,
     open: { version: 4, as: 65000, holdTime: 180, routerId: 0xc0000201 },
     codes: [1, 5, 1, 128, 2, 70, 65, 6, 69, 73, 64, 71],
-    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128, 71], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] } },
+    capabilities: { families: [F.VPNV4, F.VPNV6], unknownFamilies: [], routeRefresh: true, enhancedRouteRefresh: true, extendedMessage: true, extendedNextHop: [{ family: F.VPNV4, nextHopAfi: 2 }], addPath: [{ family: F.VPNV4, send: false, receive: true }, { family: F.VPNV6, send: false, receive: true }], unknown: [128], as4: 65000, fqdn: '(none)', gracefulRestart: { restarting: false, notification: true, restartTime: 120, families: [] }, longLived: [{ family: F.VPNV4, forwarding: true, staleTime: 0 }, { family: F.VPNV6, forwarding: true, staleTime: 0 }] },
   },
 ]

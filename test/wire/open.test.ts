@@ -179,7 +179,7 @@ t.test('RFC 5492: malformed capabilities', async (t) => {
   // biome-ignore format: one row a capability
   const ignored: [code: number, value: number[]][] = [
     [5, [0, 1, 0, 1, 0]], [64, [0]], [64, [0, 120, 0, 1, 1]], [69, [0, 1, 1]],
-    [73, []], [73, [9, 65]], [75, []], [75, [2, 65]],
+    [71, [0, 1, 128, 128, 0, 14]], [73, []], [73, [9, 65]], [75, []], [75, [2, 65]],
   ]
   for (const [code, value] of ignored) {
     const value8 = u8(...value)
@@ -214,6 +214,15 @@ t.test('the meaning of capabilities', async (t) => {
     },
     'RFC 4724 §3: the last instance counts; a family that is not ours is passed by',
   )
+  t.same(
+    of([71, hex`000180 80 000e10 000280 7f ffffff 001947 80 000001`]).longLived,
+    [
+      { family: Family.VPNV4, forwarding: true, staleTime: 3600 },
+      { family: Family.VPNV6, forwarding: false, staleTime: 16_777_215 },
+    ],
+    'RFC 9494 §3.1: AFI, SAFI, F bit (reserved bits do not count), 24 bits of seconds',
+  )
+  t.same(of([71, u8()]).longLived, [], 'RFC 9494 §3.1: no family at all is well formed')
   t.same(of([200, u8()], [200, u8(1)], [128, u8()]).unknown, [200, 128])
   t.equal(of([73, hex`02 7065 03 6c6162`]).fqdn, 'pe.lab')
   t.equal(of([75, hex`04 410a1b42`]).softwareVersion, 'A  B', 'no control characters for a log')
@@ -236,6 +245,9 @@ const lists: fc.Arbitrary<Partial<Capabilities>> = fc.record(
       families: families.map((all) => all.map((family) => ({ family, forwarding: family > 2 }))),
     }),
     addPath: families.map((all) => all.map((family) => ({ family, send: true, receive: false }))),
+    longLived: families.map((all) =>
+      all.map((family) => ({ family, forwarding: family > 2, staleTime: family * 0x012345 })),
+    ),
     fqdn: fc.tuple(words, words).map((parts) => parts.join('.')),
     softwareVersion: words,
   },
@@ -304,6 +316,10 @@ t.test('encodeCapabilities writes the octets of the RFCs', async (t) => {
       restartTime: 120,
       families: [{ family: Family.VPNV4, forwarding: true }],
     },
+    longLived: [
+      { family: Family.VPNV4, forwarding: true, staleTime: 86_400 },
+      { family: Family.VPNV6, forwarding: false, staleTime: 1 },
+    ],
     fqdn: 'pe1.lab',
   })
   t.same(
@@ -317,6 +333,7 @@ t.test('encodeCapabilities writes the octets of the RFCs', async (t) => {
       '65:fa56ea00',
       '6:',
       '64:c07800018080',
+      '71:00018080015180' + '00028000000001',
       '73:03706531036c6162',
     ],
   )
@@ -330,6 +347,7 @@ t.test('encodeCapabilities writes the octets of the RFCs', async (t) => {
     'extended-message',
     'extended-next-hop vpnv4 afi 2',
     'graceful-restart 120 s',
+    'long-lived-graceful-restart vpnv4 86400 s vpnv6 1 s',
     'fqdn pe1.lab',
     'paths-limit',
   ])
