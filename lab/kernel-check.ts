@@ -24,6 +24,7 @@ import {
 import { parseAddress, parsePrefix } from '../src/wire/address.ts'
 import { Behavior, Family } from '../src/wire/registry.ts'
 import { Checks, say } from './lib/checks.ts'
+import { Heard } from './lib/heard.ts'
 import { ping } from './lib/ping.ts'
 import { must } from './lib/run.ts'
 import { inSandbox } from './lib/sandbox.ts'
@@ -383,15 +384,15 @@ await inSandbox(async () => {
   await build()
   const first = new Life()
   const core = (await first.kernel.links()).find((l) => l.name === 'core')!.ifindex
-  const changes = new Set<string>()
-  const end = first.kernel.watch((what) => changes.add(what))
+  const heard = new Heard()
+  const end = first.kernel.watch(heard)
   const vrf = await checkDevices(first)
   await checkSids(first, vrf)
   await checkRoutes(first, core)
   await checkForeign(first, core)
   await checks.check('changes of links, addresses and routes were heard of', async () => {
     expect(
-      ['address', 'link', 'route'].filter((what) => !changes.has(what)),
+      (['address', 'link', 'route'] as const).filter((what) => !heard.kinds.includes(what)),
       [],
     )
   })

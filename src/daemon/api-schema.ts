@@ -44,7 +44,8 @@ export const RoutePath = z.strictObject({
 })
 export type RoutePath = z.infer<typeof RoutePath>
 
-export const Installed = z.enum(['installed', 'pending', 'failed', 'none'])
+/** `drifted`: it was installed, and others put a route of their own in its place. */
+export const Installed = z.enum(['installed', 'pending', 'failed', 'drifted', 'none'])
 export type Installed = z.infer<typeof Installed>
 
 export const Route = z.strictObject({

@@ -1,92 +1,294 @@
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import type { FibRow } from '../fib/fib-table.ts'
 import type { Interfaces } from '../fib/interfaces.ts'
-import type { Kernel, KernelChange } from '../fib/kernel.ts'
+import type {
+  InterfaceAddress,
+  Kernel,
+  KernelWatcher,
+  Link,
+  LocalSid,
+  NexthopSpec,
+  RouteNotice,
+} from '../fib/kernel.ts'
+import type { NexthopRow } from '../fib/nexthop-table.ts'
 import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
+import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE, RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
+import { formatAddress } from '../wire/address.ts'
+import { LossLog } from './loss-log.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
-/** Notifications come in swarms: look once they pause. */
+/** Notifications come in swarms: act once they pause. */
 const LOOK_AFTER_MS = 20
-/** With these the kernel may have dropped routes, SIDs or nexthop objects without a word. */
-const MAY_HAVE_LOST: ReadonlySet<KernelChange> = new Set(['link', 'nexthop', 'overflow'])
+/** Between two looks for the sake of others' routes alone: each asks for all next hops again. */
+const ROUTES_AFTER_MS = 200
+/** Between two readings of everything. */
+const RESYNC_AFTER_MS = 1000
+/** SIDs that the kernel refused: what mends it (a sysctl, a module) is told by no notification. */
+const RETRY_SIDS_MS = 10_000
+/** An address that went this long ago was not dropped for what is found now. */
+const DROPPED_MS = 3000
 
-/** Keeps what srv6d knows of interfaces and addresses, and what it has installed, true to the kernel. */
-export class KernelFollower {
-  readonly #kernel: Kernel
-  readonly #clock: Clock
-  readonly #log: Logger
-  readonly #interfaces: Interfaces
-  readonly #vrfs: readonly VrfInstance[]
-  readonly #tables: () => KernelTables
-  readonly #onLooked: () => void
-  readonly #changes = new Set<KernelChange>()
+interface FollowerPorts {
+  kernel: Kernel
+  clock: Clock
+  log: Logger
+  interfaces: Interfaces
+  vrfs: readonly VrfInstance[]
+  tables: () => KernelTables
+  /** Interfaces, addresses or routes of others changed; `links`: not routes alone. */
+  onLooked: (links: boolean) => void
+  /** A VRF has another device than before, or none. */
+  onDeviceChanged: (vrf: VrfInstance) => Promise<void>
+}
+
+/**
+ * Keeps what srv6d knows of interfaces and addresses, and what it has installed, true to the
+ * kernel: takes each notification for what it says, and reads everything again only when some
+ * were lost. What it costs goes by what changed.
+ */
+export class KernelFollower implements KernelWatcher {
+  readonly #ports: FollowerPorts
+  readonly #losses: LossLog
+  /** Since the last look. */
+  #linksChanged = false
+  #routesChanged = false
+  #oursChanged = false
+  #overflown = false
+  #lostDevices = new Set<number>()
+  #lostNexthops = new Set<NexthopRow>()
+  #lostSids: LocalSid[] = []
+  #dropped: { address: InterfaceAddress; at: number }[] = []
+  #timer: Timer | undefined
+  #sidTimer: Timer | undefined
   #looking = false
   #stopped = false
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #resyncedAt = Number.NEGATIVE_INFINITY
+  #dueAt = 0
   #unwatch = () => {}
 
-  constructor(ports: {
-    kernel: Kernel
-    clock: Clock
-    log: Logger
-    interfaces: Interfaces
-    vrfs: readonly VrfInstance[]
-    tables: () => KernelTables
-    onLooked: () => void
-  }) {
-    this.#kernel = ports.kernel
-    this.#clock = ports.clock
-    this.#log = ports.log
-    this.#interfaces = ports.interfaces
-    this.#vrfs = ports.vrfs
-    this.#tables = ports.tables
-    this.#onLooked = ports.onLooked
+  constructor(ports: FollowerPorts) {
+    this.#ports = ports
+    this.#losses = new LossLog(ports.log, ports.clock)
   }
 
   start(): void {
-    this.#unwatch = this.#kernel.watch((what) => {
-      this.#changes.add(what)
-      this.#lookSoon()
-    })
+    this.#unwatch = this.#ports.kernel.watch(this)
+    this.#retrySids()
   }
 
   stop(): void {
     this.#stopped = true
+    this.#timer?.cancel()
+    this.#sidTimer?.cancel()
+    this.#losses.stop()
     this.#unwatch()
   }
 
-  /** Reads links and addresses, and puts interfaces that have come into their VRF. */
+  // ── KernelWatcher ──
+
+  onLink(link: Link): void {
+    const before = this.#ports.interfaces.byIndex(link.ifindex)
+    this.#ports.interfaces.setLink(link)
+    if (before?.up && !link.up) this.#lostDevices.add(link.ifindex)
+    if (before === undefined || !isSameLink(before, link)) this.#changed('links')
+  }
+
+  onLinkGone(ifindex: number): void {
+    this.#ports.interfaces.removeLink(ifindex)
+    this.#lostDevices.add(ifindex)
+    this.#changed('links')
+  }
+
+  onAddress(address: InterfaceAddress, gone: boolean): void {
+    const { interfaces, clock } = this.#ports
+    if (gone) {
+      interfaces.removeAddress(address)
+      this.#dropped.push({ address, at: clock.now() })
+    } else {
+      interfaces.setAddress(address)
+      this.#dropped = this.#dropped.filter((row) => !isSameAddress(row.address, address))
+    }
+    this.#changed('links')
+  }
+
+  onRoute(notice: RouteNotice): void {
+    const { fib, sids } = this.#ports.tables()
+    const sid = sids.noticed(notice)
+    if (sid) this.#lostSids.push(sid)
+    if (fib.found.noticed(notice) || sid) this.#changed('ours')
+    else if (notice.protocol !== RTPROT_SRV6D) this.#changed('routes')
+  }
+
+  onNexthop(id: number, now: NexthopSpec | null): void {
+    const row = this.#ports.tables().nexthops.noticed(id, now)
+    if (row === 0) return
+    this.#lostNexthops.add(row)
+    this.#changed('ours')
+  }
+
+  onOverflow(): void {
+    this.#overflown = true
+    this.#lookSoon()
+  }
+
+  // ── looking ──
+
+  /** Reads links and addresses, and puts VRFs and their interfaces as they are configured. */
   async look(): Promise<void> {
     await this.#read()
-    let moved = false
-    for (const { plane } of this.#vrfs) if (await plane.attach(this.#interfaces)) moved = true
-    if (moved) await this.#read()
+    await this.#keepVrfs()
   }
 
   async #read(): Promise<void> {
-    this.#interfaces.update(await this.#kernel.links(), await this.#kernel.addresses())
+    const { kernel, interfaces } = this.#ports
+    interfaces.update(await kernel.links(), await kernel.addresses())
   }
 
+  async #keepVrfs(): Promise<void> {
+    const { vrfs, interfaces, clock } = this.#ports
+    this.#dropped = this.#dropped.filter(({ at }) => clock.now() - at < DROPPED_MS)
+    const dropped = this.#dropped.map(({ address }) => address).filter(isKeptAddress)
+    const devices = vrfs.map(({ plane }) => plane.ifindex)
+    // All of them, then the picture again: an interface may go from one VRF to another.
+    for (let tries = 0; tries < 2; tries++) {
+      let moved = false
+      for (const { plane } of vrfs) if (await plane.attach(interfaces, dropped)) moved = true
+      if (!moved) break
+      await this.#read()
+    }
+    for (const [k, vrf] of vrfs.entries()) {
+      if (vrf.plane.ifindex !== devices[k]) await this.#ports.onDeviceChanged(vrf)
+    }
+  }
+
+  #changed(what: 'links' | 'ours' | 'routes'): void {
+    if (what === 'links') this.#linksChanged = true
+    else if (what === 'ours') this.#oursChanged = true
+    else this.#routesChanged = true
+    this.#lookSoon()
+  }
+
+  /** Sets the timer for what has changed; an earlier one stays. */
   #lookSoon(): void {
-    if (this.#looking) return
-    this.#looking = true
-    this.#clock.after(LOOK_AFTER_MS, () => {
-      this.#follow()
-        .catch((error) => this.#log.error({ err: error }, 'reading the kernel failed'))
-        .finally(() => {
-          this.#looking = false
-          if (this.#changes.size > 0 && !this.#stopped) this.#lookSoon()
-        })
+    if (this.#looking || this.#stopped) return
+    const now = this.#ports.clock.now()
+    let at = now + LOOK_AFTER_MS
+    if (!this.#linksChanged && !this.#oursChanged) {
+      if (this.#overflown) at = Math.max(at, this.#resyncedAt + RESYNC_AFTER_MS)
+      else if (this.#routesChanged) at = Math.max(at, this.#lookedAt + ROUTES_AFTER_MS)
+      else return
+    }
+    if (this.#timer !== undefined && this.#dueAt <= at) return
+    this.#timer?.cancel()
+    this.#dueAt = at
+    this.#timer = this.#ports.clock.after(at - now, () => {
+      this.#timer = undefined
+      void this.#look()
     })
   }
 
-  async #follow(): Promise<void> {
-    if (this.#stopped) return
-    const changes = [...this.#changes]
-    this.#changes.clear()
-    this.#log.debug({ changes }, 'kernel changed')
-    await this.look()
-    if (this.#stopped) return
-    if (changes.some((what) => MAY_HAVE_LOST.has(what))) await resyncKernel(this.#tables())
-    if (!this.#stopped) this.#onLooked()
+  async #look(): Promise<void> {
+    this.#looking = true
+    try {
+      await this.#follow()
+    } catch (error) {
+      this.#ports.log.error({ err: error }, 'reading the kernel failed')
+    }
+    this.#looking = false
+    this.#lookedAt = this.#ports.clock.now()
+    this.#lookSoon()
   }
+
+  async #follow(): Promise<void> {
+    const { clock, log, tables, onLooked } = this.#ports
+    const { fib, sids } = tables()
+    const overflown = this.#overflown && clock.now() - this.#resyncedAt >= RESYNC_AFTER_MS
+    const links = this.#linksChanged || overflown
+    const routes = this.#routesChanged
+    this.#linksChanged = false
+    this.#routesChanged = false
+    this.#oursChanged = false
+    if (overflown) {
+      this.#overflown = false
+      this.#resyncedAt = clock.now()
+      log.warn({}, 'kernel notifications were lost: reading everything again')
+      await this.#read()
+    }
+    if (links) await this.#keepVrfs()
+    const devices = this.#takeLostDevices()
+    await sids.flush()
+    if (overflown) await resyncKernel(tables())
+    if (this.#stopped) return
+    // From here on in one go: next hops are asked for anew before routes go by them again.
+    const silent = new Set(devices.flatMap((ifindex) => tables().nexthops.deviceLost(ifindex)))
+    fib.found.nexthopsLost([...silent, ...this.#lostNexthops])
+    this.#report(silent)
+    if (links || routes) onLooked(links)
+    else fib.flush().catch((error) => log.error({ err: error }, 'writing to the kernel failed'))
+  }
+
+  /** SIDs that went with a device are no loss to report: its going is. */
+  #takeLostDevices(): number[] {
+    const { sids } = this.#ports.tables()
+    const lost = [...this.#lostDevices]
+    this.#lostDevices.clear()
+    for (const ifindex of lost) sids.deviceLost(ifindex)
+    this.#lostSids = this.#lostSids.filter(({ ifindex }) => !lost.includes(ifindex))
+    return lost
+  }
+
+  #report(silent: ReadonlySet<NexthopRow>): void {
+    const { fib, sids } = this.#ports.tables()
+    const { gone, taken } = fib.found.takeNoticed(silent)
+    const takenSids = this.#lostSids.filter((sid) => sids.isTaken(sid))
+    this.#losses.add({
+      routes: gone.length,
+      nexthops: this.#lostNexthops.size,
+      sids: this.#lostSids.length - takenSids.length,
+      displaced: taken.length + takenSids.length,
+      example: this.#example(gone[0] ?? taken[0], this.#lostSids[0]),
+    })
+    this.#lostNexthops.clear()
+    this.#lostSids = []
+  }
+
+  #example(row: FibRow | undefined, sid: LocalSid | undefined): string {
+    if (row === undefined) return sid ? formatAddress(sid.sid, 0, 16) : 'a nexthop object'
+    const { family, words, bits, table } = this.#ports.tables().fib.row(row)
+    const octets = new DataView(new ArrayBuffer(16))
+    for (let k = 0; k < 4; k++) octets.setInt32(k * 4, words[k]!)
+    const text = formatAddress(new Uint8Array(octets.buffer), 0, family === 4 ? 4 : 16)
+    return `${text}/${bits} table ${table}`
+  }
+
+  #retrySids(): void {
+    this.#sidTimer = this.#ports.clock.after(RETRY_SIDS_MS, () => {
+      const { sids } = this.#ports.tables()
+      this.#retrySids()
+      if (sids.counts.failed === 0) return
+      sids.retryFailed()
+      sids.flush().catch((error) => this.#ports.log.error({ err: error }, 'SIDs not written'))
+    })
+  }
+}
+
+function isSameLink(a: Link, b: Link): boolean {
+  return (
+    a.name === b.name &&
+    a.up === b.up &&
+    a.master === b.master &&
+    a.mtu === b.mtu &&
+    a.vrfTable === b.vrfTable
+  )
+}
+
+/** Global IPv6 addresses that somebody set: those a change of the master takes away. */
+function isKeptAddress({ address, scope, flags }: InterfaceAddress): boolean {
+  return address.length === 16 && scope === RT_SCOPE_UNIVERSE && (flags & IFA_F_PERMANENT) !== 0
+}
+
+function isSameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
+  return a.ifindex === b.ifindex && Buffer.compare(a.address, b.address) === 0
 }

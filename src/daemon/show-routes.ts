@@ -34,6 +34,7 @@ import type { VrfInstance } from './vrf-instance.ts'
 
 const ORIGINS = ['igp', 'egp', 'incomplete'] as const
 const RD_WORDS = 2
+const DRIFTED = 'a route of another protocol took its place: same prefix, table and metric'
 
 interface Table {
   readonly rib: LocRib
@@ -172,6 +173,7 @@ function kernelView(
   if (row === 0) return { installed: 'pending', fibDetail: null }
   const installed = speaker.fib.stateOf(row)
   const errno = speaker.fib.errnoOf(row)
+  if (installed === 'drifted') return { installed, fibDetail: DRIFTED }
   return { installed, fibDetail: errno === 0 ? describe(speaker, rib, best) : errnoName(errno) }
 }
 

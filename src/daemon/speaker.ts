@@ -35,6 +35,7 @@ import { listenAll } from './listen-all.ts'
 import { Neighbor } from './neighbor.ts'
 import { nextHopFor } from './next-hop-self.ts'
 import { peerConfigOf } from './peer-config.ts'
+import { changeDevice } from './vrf-device-change.ts'
 import { VrfInstance } from './vrf-instance.ts'
 
 /** Prefixes decided in one go before the event loop gets its turn. */
@@ -111,7 +112,8 @@ export class Speaker implements PeerHandler {
       interfaces: this.interfaces,
       vrfs: this.vrfs,
       tables: () => this.kernelTables,
-      onLooked: () => this.#onLooked(),
+      onLooked: (links) => this.#onLooked(links),
+      onDeviceChanged: (vrf) => changeDevice(this, vrf),
     })
     this.sids = new SidManager(config.locators.map(locatorOf))
     this.listeners = new ListenSet(log.child({ in: 'listener' }))
@@ -328,9 +330,9 @@ export class Speaker implements PeerHandler {
     }
   }
 
-  /** Interfaces or addresses may have changed: connected networks, next hops and refusals anew. */
-  #onLooked(): void {
-    for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
+  /** Interfaces, addresses or routes may have changed: networks, next hops and refusals anew. */
+  #onLooked(links: boolean): void {
+    if (links) for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
     this.resolver.resolveAll()
     this.fib.retryFailed()
     this.#wake()

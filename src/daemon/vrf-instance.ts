@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Dataplane, VrfPlane } from '../fib/dataplane.ts'
 import { type Interfaces, networkWords } from '../fib/interfaces.ts'
 import type { LocalSid as KernelSid } from '../fib/kernel.ts'
+import type { LocalSidTable } from '../fib/local-sid-table.ts'
 import type { RibContext } from '../rib/loc-rib.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import { PathKind } from '../rib/path-table.ts'
@@ -87,6 +88,18 @@ export class VrfInstance {
         this.sids.push({ row, kernel: this.plane.localSid(row.sid, behavior) })
       } catch (error) {
         this.#problem((error as Error).message)
+      }
+    }
+  }
+
+  /** The VRF has another device, or none: its SIDs go by that. */
+  moveSids(table: LocalSidTable): void {
+    for (const [k, { row, kernel }] of this.sids.entries()) {
+      if (!this.plane.isOpen) table.unwant(kernel)
+      else {
+        const moved = this.plane.localSid(row.sid, kernel.behavior)
+        this.sids[k] = { row, kernel: moved }
+        table.want(moved)
       }
     }
   }

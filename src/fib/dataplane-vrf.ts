@@ -1,7 +1,8 @@
 /** The data plane over VRF devices: End.DT46, End.DT4 and End.DT6 by `vrftable`. */
 import type { Dataplane, VrfPlane, VrfRequest } from './dataplane.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { Kernel, LocalSid } from './kernel.ts'
+import type { InterfaceAddress, Kernel, Link, LocalSid } from './kernel.ts'
+import { Errno, KernelError } from './kernel-error.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 
 export class VrfDataplane implements Dataplane {
@@ -21,10 +22,27 @@ export class VrfDataplane implements Dataplane {
   }
 }
 
+/** A circuit that is taken out of its VRF more often than this a minute is left where it is. */
+const TAKE_BACKS = 3
+const MINUTE_MS = 60_000
+
+interface DeviceCircuit {
+  name: string
+  attached: boolean
+  why: string | null
+  /** Interface index with which it was in the VRF, 0 if it was not. */
+  inAs: number
+  /** When it was taken back, the last few times. */
+  takenBack: number[]
+}
+
 /** A VRF that is a VRF device with the circuits enslaved to it. */
 class DeviceVrf implements VrfPlane {
-  readonly circuits: { name: string; attached: boolean; why: string | null }[]
-  readonly problems: string[] = []
+  readonly circuits: DeviceCircuit[]
+  /** Settings that could not be made. */
+  #unset: string[] = []
+  /** Why there is no device, or not the one that was asked for. */
+  #flaw: string | null = null
   readonly #kernel: Kernel
   readonly #request: VrfRequest
   #known: Interfaces | null = null
@@ -35,7 +53,9 @@ class DeviceVrf implements VrfPlane {
   constructor(kernel: Kernel, request: VrfRequest) {
     this.#kernel = kernel
     this.#request = request
-    this.circuits = request.interfaces.map((name) => ({ name, attached: false, why: null }))
+    this.circuits = request.interfaces.map((name) => {
+      return { name, attached: false, why: null, inAs: 0, takenBack: [] }
+    })
   }
 
   get ifindex(): number {
@@ -46,53 +66,123 @@ class DeviceVrf implements VrfPlane {
     return this.#ifindex !== 0
   }
 
+  get problems(): string[] {
+    return this.#flaw === null ? this.#unset : [this.#flaw, ...this.#unset]
+  }
+
   async open(): Promise<void> {
     const { device, table, log } = this.#request
     try {
       const { ifindex, created } = await this.#kernel.ensureVrf(device, table)
       this.#ifindex = ifindex
       this.#created = created
+      this.#flaw = null
       log.info({ device, table }, created ? 'vrf device created' : 'vrf device adopted')
     } catch (error) {
-      const text = `device ${device}: ${(error as Error).message}`
-      this.problems.push(text)
-      log.error({}, text)
+      this.#setFlaw(`device ${device}: ${(error as Error).message}`)
     }
   }
 
-  async prepare(): Promise<void> {
-    if (this.isOpen)
-      this.problems.push(...(await prepareVrfDevice(this.#kernel, this.#request.device)))
+  /** Said once, however often it is found. */
+  #setFlaw(text: string): void {
+    if (this.#flaw !== text) this.#request.log.error({}, text)
+    this.#flaw = text
   }
 
-  async attach(known: Interfaces): Promise<boolean> {
+  async prepare(): Promise<void> {
+    if (this.isOpen) this.#unset = await prepareVrfDevice(this.#kernel, this.#request.device)
+  }
+
+  async attach(known: Interfaces, dropped: readonly InterfaceAddress[]): Promise<boolean> {
     this.#known = known
-    let moved = false
+    let moved = await this.#keepDevice(known)
     for (const row of this.circuits) {
       const link = known.link(row.name)
-      row.attached = link !== undefined && this.isOpen && link.master === this.#ifindex
-      if (link === undefined) row.why = 'no such interface'
-      else if (row.attached) row.why = null
-      if (link === undefined || row.attached || !this.isOpen) continue
-      if (await this.#enslave(row)) moved = true
+      if (link === undefined) this.#isGone(row)
+      else if (this.isOpen && link.master === this.#ifindex) this.#isIn(row, link)
+      else {
+        row.attached = false
+        if (this.isOpen && (await this.#takeIn(row, link, dropped))) moved = true
+      }
     }
     return moved
   }
 
-  async #enslave(row: { name: string; attached: boolean; why: string | null }): Promise<boolean> {
+  /** True when something was done about the device. */
+  async #keepDevice(known: Interfaces): Promise<boolean> {
+    const { device, log } = this.#request
+    const link = known.byIndex(this.#ifindex)
+    if (link === undefined) {
+      if (this.isOpen) log.warn({ device }, 'vrf device was removed: making it again')
+      const had = this.#ifindex
+      this.#ifindex = 0
+      await this.open()
+      await this.prepare()
+      return had !== 0 || this.isOpen
+    }
+    if (link.name !== device) this.#setFlaw(`device ${device} was renamed to ${link.name}`)
+    else this.#flaw = null
+    if (link.up) return false
+    log.warn({ device: link.name }, 'vrf device was set down: setting it up again')
+    await this.#kernel.setUp(link.name)
+    return true
+  }
+
+  #isGone(row: DeviceCircuit): void {
+    if (row.inAs !== 0) this.#request.log.warn({ interface: row.name }, 'interface is gone')
+    row.attached = false
+    row.inAs = 0
+    row.why = 'no such interface'
+  }
+
+  #isIn(row: DeviceCircuit, link: Link): void {
+    row.attached = true
+    row.inAs = link.ifindex
+    row.why = null
+  }
+
+  /** One that was in comes back from wherever others put it; a new one only if it is free. */
+  async #takeIn(
+    row: DeviceCircuit,
+    link: Link,
+    dropped: readonly InterfaceAddress[],
+  ): Promise<boolean> {
     const { log } = this.#request
+    const back = row.inAs === link.ifindex
+    if (back && !this.#mayTakeBack(row)) return false
     try {
-      await this.#kernel.enslave(row.name, this.#ifindex)
-      row.attached = true
-      row.why = null
-      log.info({ interface: row.name }, 'interface put into the vrf')
+      await this.#kernel.enslave(row.name, this.#ifindex, back ? link.master : 0)
+      if (back) {
+        const lost = dropped.filter(({ ifindex }) => ifindex === link.ifindex)
+        for (const address of lost) await this.#kernel.addAddress(address)
+        log.warn({ interface: row.name }, 'interface was taken out of the vrf: put back')
+      } else log.info({ interface: row.name }, 'interface put into the vrf')
+      this.#isIn(row, link)
+      return true
     } catch (error) {
+      // The device or the interface went meanwhile: a notification is on its way.
+      if (error instanceof KernelError && error.errno === Errno.ENODEV) return false
       if (row.why !== (error as Error).message) {
         log.error({ interface: row.name, err: error }, 'interface not put into the vrf')
       }
       row.why = (error as Error).message
+      return false
     }
-    return row.attached
+  }
+
+  #mayTakeBack(row: DeviceCircuit): boolean {
+    const now = performance.now()
+    row.takenBack = row.takenBack.filter((at) => now - at < MINUTE_MS)
+    if (row.takenBack.length < TAKE_BACKS) {
+      row.takenBack.push(now)
+      return true
+    }
+    const why = 'it is taken out of the VRF again and again'
+    if (row.why !== why) {
+      this.#request.log.error({ interface: row.name }, `interface left where it is: ${why}`)
+    }
+    row.why = why
+    return false
   }
 
   holds(ifindex: number): boolean {

@@ -5,7 +5,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { LocalSid } from './kernel.ts'
+import type { InterfaceAddress, LocalSid } from './kernel.ts'
 
 /** A VRF as it is asked for. */
 export interface VrfRequest {
@@ -41,8 +41,12 @@ export interface VrfPlane {
   open(): Promise<void>
   /** Settings that what `open` made needs. */
   prepare(): Promise<void>
-  /** Takes in the circuits that are there and not yet in; true when the kernel has to be read again. */
-  attach(known: Interfaces): Promise<boolean>
+  /**
+   * Makes again what others took away and takes in the circuits that are there and not in, with the
+   * addresses that the kernel `dropped` when they were taken out; true when the kernel has to be
+   * read again. Another `ifindex` afterwards is another device.
+   */
+  attach(known: Interfaces, dropped: readonly InterfaceAddress[]): Promise<boolean>
   /** Whether the interface is the VRF's: its networks are the VRF's networks. */
   holds(ifindex: number): boolean
   /** A SID of this VRF as the kernel is given it. */

@@ -6,6 +6,14 @@ import { grown } from '../base/row-pool.ts'
 import type { FibRow } from './fib-rows.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
+/**
+ * What others did to a route of ours. GONE: it is not there, or not as we wrote it; written again it
+ * may take the place of what is left of it. TAKEN: a route of somebody else has its prefix and
+ * metric, and stays.
+ */
+export const Notice = { NONE: 0, GONE: 1, TAKEN: 2 } as const
+export type Notice = (typeof Notice)[keyof typeof Notice]
+
 export class FibColumns {
   #wantKind = new Uint8Array(64)
   #wantNexthop = new Int32Array(64)
@@ -18,6 +26,7 @@ export class FibColumns {
   #stale = new Uint8Array(64)
   /** 1: in a batch that the kernel works on. */
   #underWay = new Uint8Array(64)
+  #notice = new Uint8Array(64)
   readonly #nexthops: NexthopTable
 
   wanted = 0
@@ -39,6 +48,7 @@ export class FibColumns {
     this.#errno = grown(this.#errno, capacity)
     this.#stale = grown(this.#stale, capacity)
     this.#underWay = grown(this.#underWay, capacity)
+    this.#notice = grown(this.#notice, capacity)
   }
 
   wantKindOf(row: FibRow): number {
@@ -128,6 +138,14 @@ export class FibColumns {
   setStale(row: FibRow, stale: boolean): void {
     this.stale += Number(stale) - this.#stale[row]!
     this.#stale[row] = Number(stale)
+  }
+
+  noticeOf(row: FibRow): Notice {
+    return this.#notice[row] as Notice
+  }
+
+  setNotice(row: FibRow, notice: Notice): void {
+    this.#notice[row] = notice
   }
 
   giveNexthop(nexthop: number): void {

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { DirtyQueue } from '../base/dirty-queue.ts'
 import type { Logger } from '../base/logger.ts'
 import { advmssOf } from './encap-overhead.ts'
-import type { FibColumns } from './fib-columns.ts'
+import { type FibColumns, Notice } from './fib-columns.ts'
 import type { FibRow, RouteRows } from './fib-rows.ts'
 import { type Kernel, RouteOp, routeBatch } from './kernel.ts'
 import { Errno, isTransient } from './kernel-error.ts'
@@ -141,7 +141,11 @@ export class FibFlush {
       if (this.#columns.isStale(row) || this.#columns.isUnderWay(row)) continue
       if (this.#columns.isSettled(row)) {
         this.#columns.setErrno(row, 0)
-        if (this.#columns.wantKindOf(row) === 0) this.#rows.remove(row)
+        if (this.#columns.wantKindOf(row) === 0) this.#remove(row)
+        continue
+      }
+      if (this.#columns.noticeOf(row) === Notice.TAKEN) {
+        this.#columns.setErrno(row, Errno.EEXIST)
         continue
       }
       const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
@@ -162,7 +166,8 @@ export class FibFlush {
     const k = batch.count++
     this.#rows.copyKey(row, batch, k)
     if (this.#columns.wantKindOf(row) === 0) batch.op[k] = RouteOp.DELETE
-    else batch.op[k] = this.#columns.haveKindOf(row) === 0 ? RouteOp.CREATE : RouteOp.REPLACE
+    else batch.op[k] = this.#isNew(row) ? RouteOp.CREATE : RouteOp.REPLACE
+    this.#columns.setNotice(row, Notice.NONE)
     batch.kind[k] = this.#columns.wantKindOf(row)
     batch.nexthop[k] = nexthopId
     flight.row[k] = row
@@ -172,6 +177,15 @@ export class FibFlush {
     flight.nexthop[k] = nexthop
     if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
     this.#columns.setUnderWay(row, true)
+  }
+
+  #isNew(row: FibRow): boolean {
+    return this.#columns.haveKindOf(row) === 0 && this.#columns.noticeOf(row) === Notice.NONE
+  }
+
+  #remove(row: FibRow): void {
+    this.#columns.setNotice(row, Notice.NONE)
+    this.#rows.remove(row)
   }
 
   /** Takes the kernel's answers; `want` may have changed its mind meanwhile. */
@@ -184,7 +198,10 @@ export class FibFlush {
       const nexthop = flight.nexthop[k]!
       this.#columns.setUnderWay(row, false)
       this.#columns.setErrno(row, errno)
-      if (errno === 0) {
+      if (this.#columns.noticeOf(row) !== Notice.NONE) {
+        // Others changed it while the answer was under way: what it says may be past.
+        this.#dirty.add(row)
+      } else if (errno === 0) {
         this.#columns.setHave(row, batch.kind[k]!, nexthop, batch.mtu[k]!)
         // A deleted row is freed, a changed mind worked on, when it is looked at next.
         if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0) {

@@ -11,8 +11,9 @@
 import type { Clock } from '../base/clock.ts'
 import { SystemClock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { FibColumns } from './fib-columns.ts'
+import { FibColumns, Notice } from './fib-columns.ts'
 import { FibFlush } from './fib-flush.ts'
+import { FoundRoutes } from './fib-found.ts'
 import { type FibRow, RouteRows } from './fib-rows.ts'
 import { type Kernel, type KernelRoute, RouteKind } from './kernel.ts'
 import { errnoName } from './kernel-error.ts'
@@ -20,14 +21,16 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 import { LAST_RESORT_METRIC, ROUTE_METRIC } from './rtnetlink-constants.ts'
 
 export type { FibRow } from './fib-rows.ts'
-export type FibState = 'pending' | 'installed' | 'failed'
+/** `drifted`: a route of somebody else has taken the place that ours had. */
+export type FibState = 'pending' | 'installed' | 'failed' | 'drifted'
 
-const NO_NEXTHOP = 0 as NexthopRow
 export class FibTable {
   readonly #nexthops: NexthopTable
   readonly #rows = new RouteRows()
   readonly #columns: FibColumns
   readonly #flush: FibFlush
+  /** What the kernel is found to hold, and what others did to our routes. */
+  readonly found: FoundRoutes
 
   constructor(
     kernel: Kernel,
@@ -39,6 +42,7 @@ export class FibTable {
     this.#columns = new FibColumns(nexthops)
     const [rows, columns] = [this.#rows, this.#columns]
     this.#flush = new FibFlush({ kernel, nexthops, rows, columns, log, clock })
+    this.found = new FoundRoutes(rows, columns, nexthops, (row) => this.#flush.add(row))
     nexthops.onMtuChanged = (nexthop) => this.#remeasure(nexthop)
   }
 
@@ -114,6 +118,7 @@ export class FibTable {
   }
 
   stateOf(row: FibRow): FibState {
+    if (this.#columns.noticeOf(row) === Notice.TAKEN) return 'drifted'
     if (this.#columns.errnoOf(row) !== 0) return 'failed'
     return this.#columns.isSettled(row) ? 'installed' : 'pending'
   }
@@ -187,16 +192,7 @@ export class FibTable {
    * they are asked for (the same costs nothing) or `sweep` finds that nobody did.
    */
   adopt(routes: readonly KernelRoute[]): void {
-    const byId = this.#nexthops.rowsById()
-    for (const route of routes) {
-      const nexthop = route.nexthop === 0 ? NO_NEXTHOP : (byId.get(route.nexthop) ?? NO_NEXTHOP)
-      const { table, family, words, bits, metric } = route
-      const row = this.#rows.add(table, family, words, 0, bits, metric)
-      this.#columns.reserve(row, this.#rows.capacity)
-      this.#columns.setHave(row, route.kind, nexthop, route.mtu)
-      if (this.#columns.wantKindOf(row) === 0) this.#columns.setStale(row, true)
-      else this.#flush.add(row)
-    }
+    this.found.adopt(routes)
   }
 
   /** Gives up the adopted routes that nobody asked for; returns how many. `flush` deletes them. */
@@ -212,27 +208,7 @@ export class FibTable {
    * or different for `flush`. Returns the number of such rows. To be called within `exclusively`.
    */
   resync(routes: readonly KernelRoute[]): number {
-    const byId = this.#nexthops.rowsById()
-    const seen = new Uint8Array(this.#rows.capacity)
-    let changed = 0
-    for (const { table, family, words, bits, metric, kind, nexthop, mtu } of routes) {
-      const row = this.#rows.find(table, family, words, 0, bits, metric)
-      if (row === 0) continue
-      seen[row] = 1
-      const there = nexthop === 0 ? NO_NEXTHOP : (byId.get(nexthop) ?? NO_NEXTHOP)
-      if (this.#columns.isHad(row, kind, there, mtu)) continue
-      this.#columns.setHave(row, kind, there, mtu)
-      this.#flush.add(row)
-      changed++
-    }
-    for (const row of this.#rows.all()) {
-      if (this.#columns.haveKindOf(row) === 0 || seen[row] === 1) continue
-      this.#columns.setHave(row, 0, 0, 0)
-      this.#columns.setStale(row, false)
-      this.#flush.add(row)
-      changed++
-    }
-    return changed
+    return this.found.resync(routes)
   }
 
   #unwantRow(row: FibRow): void {

@@ -14,22 +14,42 @@ export interface ConnectedNetwork {
 /** Whether an interface belongs to what is asked about, a VRF say. */
 export type InScope = (ifindex: number) => boolean
 
-/** The interfaces and addresses of this network namespace as last read from the kernel. */
+/** The interfaces and addresses of this network namespace, read once and then as the kernel tells. */
 export class Interfaces {
-  #links: readonly Link[] = []
-  #addresses: readonly InterfaceAddress[] = []
+  #links = new Map<number, Link>()
+  #addresses: InterfaceAddress[] = []
 
   update(links: readonly Link[], addresses: readonly InterfaceAddress[]): void {
-    this.#links = links
-    this.#addresses = addresses
+    this.#links = new Map(links.map((link) => [link.ifindex, link]))
+    this.#addresses = [...addresses]
+  }
+
+  setLink(link: Link): void {
+    this.#links.set(link.ifindex, link)
+  }
+
+  removeLink(ifindex: number): void {
+    this.#links.delete(ifindex)
+    this.#addresses = this.#addresses.filter((a) => a.ifindex !== ifindex)
+  }
+
+  setAddress(address: InterfaceAddress): void {
+    const at = this.#addresses.findIndex((a) => isSameAddress(a, address))
+    if (at < 0) this.#addresses.push(address)
+    else this.#addresses[at] = address
+  }
+
+  removeAddress(address: InterfaceAddress): void {
+    this.#addresses = this.#addresses.filter((a) => !isSameAddress(a, address))
   }
 
   link(name: string): Link | undefined {
-    return this.#links.find((link) => link.name === name)
+    for (const link of this.#links.values()) if (link.name === name) return link
+    return undefined
   }
 
   byIndex(ifindex: number): Link | undefined {
-    return this.#links.find((link) => link.ifindex === ifindex)
+    return this.#links.get(ifindex)
   }
 
   /** Belongs to no VRF, bridge or bond. */
@@ -78,6 +98,10 @@ export class Interfaces {
     )
     return other?.address ?? null
   }
+}
+
+function isSameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
+  return a.ifindex === b.ifindex && a.bits === b.bits && isSame(a.address, b.address)
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

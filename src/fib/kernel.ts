@@ -89,6 +89,7 @@ export interface KernelRoute {
 export interface Link {
   ifindex: number
   name: string
+  /** Set up, and with a carrier: without one the kernel drops nexthop objects all the same. */
   up: boolean
   /** Link index of the bridge, bond or VRF it is enslaved to, 0 if none. */
   master: number
@@ -105,6 +106,8 @@ export interface InterfaceAddress {
   address: Uint8Array
   bits: number
   scope: number
+  /** IFA_F_ flags as the kernel has them. */
+  flags: number
 }
 
 /** What the kernel holds that carries srv6d's protocol number. */
@@ -119,8 +122,24 @@ export type RouteTo =
   | { ifindex: number; gateway?: Uint8Array; metric?: number; mtu?: number }
   | { errno: number }
 
-/** `overflow`: notifications were lost, look at everything again. */
-export type KernelChange = 'link' | 'address' | 'route' | 'nexthop' | 'overflow'
+/** Hears what others change, in the order in which it happens; our own writes are left out. */
+export interface KernelWatcher {
+  onLink(link: Link): void
+  onLinkGone(ifindex: number): void
+  onAddress(address: InterfaceAddress, gone: boolean): void
+  onRoute(notice: RouteNotice): void
+  /** A nexthop object of srv6d's came or changed; null: the object of this id went. */
+  onNexthop(id: number, now: NexthopSpec | null): void
+  /** Notifications were lost: everything has to be looked at again. */
+  onOverflow(): void
+}
+
+/** A route that came or went, whoever's; to be read at once, for the next one overwrites it. */
+export interface RouteNotice extends KernelRoute {
+  gone: boolean
+  /** It took the place of the route of the same prefix and metric. */
+  replaced: boolean
+}
 
 /** Every refusal is a KernelError with the errno, but for routes: there it stands in the batch. */
 export interface Kernel {
@@ -130,8 +149,11 @@ export interface Kernel {
    */
   ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }>
   removeLink(name: string): Promise<void>
-  /** Puts an interface into a VRF; its global IPv6 addresses stay, though the kernel drops them. */
-  enslave(ifname: string, vrfIfindex: number): Promise<void>
+  /**
+   * Puts an interface into a VRF; its global IPv6 addresses stay, though the kernel drops them. It
+   * is refused where it belongs to another device than `from`.
+   */
+  enslave(ifname: string, vrfIfindex: number, from?: number): Promise<void>
   setUp(name: string): Promise<void>
   /** Writes /proc/sys/`path`, when it differs; 'ok' or why not. */
   sysctl(path: string, value: string): Promise<string>
@@ -139,6 +161,7 @@ export interface Kernel {
   setTunnelSource(address: Uint8Array): Promise<void>
   links(): Promise<Link[]>
   addresses(): Promise<InterfaceAddress[]>
+  addAddress(address: InterfaceAddress): Promise<void>
   /** Carries the changes out in order and fills `errno`; what passes by itself is tried again. */
   applyRoutes(batch: RouteBatch): Promise<void>
   /** Creates the object; an id that exists is EEXIST, never overwritten. */
@@ -151,8 +174,8 @@ export interface Kernel {
   routeTo(address: Uint8Array): Promise<RouteTo>
   /** Everything that carries srv6d's protocol number. */
   dump(): Promise<KernelDump>
-  /** Tells what kind of thing changed by others, not what; the caller looks. Returns the end of it. */
-  watch(onChange: (what: KernelChange) => void): () => void
+  /** Tells of what others change until the returned function is called. */
+  watch(watcher: KernelWatcher): () => void
   close(): Promise<void>
 }
 

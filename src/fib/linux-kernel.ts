@@ -9,8 +9,8 @@ import { RouteThread } from './fib-thread.ts'
 import type {
   InterfaceAddress,
   Kernel,
-  KernelChange,
   KernelDump,
+  KernelWatcher,
   Link,
   LocalSid,
   NexthopSpec,
@@ -49,8 +49,12 @@ export class LinuxKernel implements Kernel {
   #seq = 0x40000000
   #requests = 0
 
-  constructor(log: Logger) {
+  readonly #watchQueueBytes: number | undefined
+
+  /** `watchQueueBytes`: receive queue of the notifications; a test makes it small. */
+  constructor(log: Logger, options: { watchQueueBytes?: number } = {}) {
     this.#log = log
+    this.#watchQueueBytes = options.watchQueueBytes
     this.#vrfs = new VrfDevices(this.#control, log)
   }
 
@@ -67,8 +71,8 @@ export class LinuxKernel implements Kernel {
     return this.#vrfs.remove(name)
   }
 
-  enslave(ifname: string, vrfIfindex: number): Promise<void> {
-    return this.#vrfs.enslave(ifname, vrfIfindex)
+  enslave(ifname: string, vrfIfindex: number, from?: number): Promise<void> {
+    return this.#vrfs.enslave(ifname, vrfIfindex, from)
   }
 
   setUp(name: string): Promise<void> {
@@ -83,9 +87,12 @@ export class LinuxKernel implements Kernel {
     return this.#control.links()
   }
 
-  async addresses(): Promise<InterfaceAddress[]> {
-    const addresses = await this.#control.addresses()
-    return addresses.map(({ ifindex, address, bits, scope }) => ({ ifindex, address, bits, scope }))
+  addresses(): Promise<InterfaceAddress[]> {
+    return this.#control.addresses()
+  }
+
+  addAddress(address: InterfaceAddress): Promise<void> {
+    return this.#control.addAddress(address)
   }
 
   async applyRoutes(batch: RouteBatch): Promise<void> {
@@ -182,8 +189,11 @@ export class LinuxKernel implements Kernel {
     return { dump, interrupted }
   }
 
-  watch(onChange: (what: KernelChange) => void): () => void {
-    const end = watchKernel([this.#socket.portId, this.#routes.portId], this.#log, onChange)
+  /** Changes of links and addresses, ours too, are heard: they keep the picture of them complete. */
+  watch(watcher: KernelWatcher): () => void {
+    const ourPortIds = [this.#socket.portId, this.#routes.portId]
+    const options = { ourPortIds, queueBytes: this.#watchQueueBytes }
+    const end = watchKernel(options, this.#log, watcher)
     this.#watches.add(end)
     return () => {
       this.#watches.delete(end)

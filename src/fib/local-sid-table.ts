@@ -2,11 +2,14 @@
  * The SIDs of this router, wanted and in the kernel: a few a VRF. The same ways as FibTable: want
  * and unwant note, flush acts, a refusal stays with its SID, what is found right is left alone.
  */
-import { hexOf } from '../base/bytes.ts'
+import { hexOf, i32 } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
-import type { Kernel, LocalSid, SidTarget } from './kernel.ts'
-import { errnoName, KernelError } from './kernel-error.ts'
+import type { Kernel, LocalSid, RouteNotice, SidTarget } from './kernel.ts'
+import { Errno, errnoName, KernelError } from './kernel-error.ts'
+import { ROUTE_METRIC, RT_TABLE_MAIN, RTPROT_SRV6D } from './rtnetlink-constants.ts'
 import { sidAction } from './rtnetlink-encode.ts'
+
+const TAKEN = 'a route of another protocol has its prefix and metric'
 
 export type SidState = 'pending' | 'installed' | 'failed'
 
@@ -18,6 +21,8 @@ interface Entry {
   error: KernelError | undefined
   /** Found at the start and not asked for since. */
   stale: boolean
+  /** A route of somebody else has its prefix and metric, and stays. */
+  taken: boolean
 }
 
 export class LocalSidTable {
@@ -37,7 +42,14 @@ export class LocalSidTable {
     const entry = this.#entries.get(key)
     if (entry) Object.assign(entry, { sid, wanted: true, stale: false })
     else {
-      const fresh = { sid, wanted: true, have: undefined, error: undefined, stale: false }
+      const fresh = {
+        sid,
+        wanted: true,
+        have: undefined,
+        error: undefined,
+        stale: false,
+        taken: false,
+      }
       this.#entries.set(key, fresh)
     }
     this.#dirty.add(key)
@@ -99,6 +111,8 @@ export class LocalSidTable {
     const { sid, wanted } = entry
     try {
       if (!isSettled(entry)) {
+        if (wanted && entry.taken)
+          throw new KernelError('RTM_NEWROUTE of a SID', Errno.EEXIST, TAKEN)
         if (wanted) await this.#kernel.putLocalSid(sid)
         else if (entry.have) await this.#kernel.deleteLocalSid(entry.have)
         entry.have = wanted ? sid : undefined
@@ -106,8 +120,11 @@ export class LocalSidTable {
       entry.error = undefined
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
+      // The same refusal again is no news.
+      if (entry.error?.message !== error.message) {
+        this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')
+      }
       entry.error = error
-      this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')
       return
     }
     if (!entry.wanted && !entry.have) this.#entries.delete(key)
@@ -123,7 +140,7 @@ export class LocalSidTable {
       const entry = this.#entries.get(keyOf(sid))
       if (entry) entry.have = sid
       else {
-        const found = { sid, wanted: false, have: sid, error: undefined, stale: true }
+        const found = { sid, wanted: false, have: sid, error: undefined, stale: true, taken: false }
         this.#entries.set(keyOf(sid), found)
       }
     }
@@ -138,6 +155,7 @@ export class LocalSidTable {
 
   /** Compares with what the kernel holds now; what went away is pending again. */
   resync(sids: readonly LocalSid[]): number {
+    for (const entry of this.#entries.values()) entry.taken = false
     const there = new Map(sids.map((sid) => [keyOf(sid), sid]))
     let changed = 0
     for (const [key, entry] of this.#entries) {
@@ -148,6 +166,40 @@ export class LocalSidTable {
       changed++
     }
     return changed
+  }
+
+  /** A notification tells of a route; one of ours that others changed is written again by `flush`. */
+  noticed(route: RouteNotice): LocalSid | null {
+    if (route.table !== RT_TABLE_MAIN || route.metric !== ROUTE_METRIC || route.family !== 6) {
+      return null
+    }
+    for (const [key, entry] of this.#entries) {
+      if (!isPrefixOf(entry.sid, route)) continue
+      const ours = route.protocol === RTPROT_SRV6D
+      if (!ours && !entry.taken && (route.gone || (entry.have && !route.replaced))) return null
+      const { have } = entry
+      entry.have = undefined
+      entry.stale = false
+      entry.taken = !ours && !route.gone
+      this.#dirty.add(key)
+      return entry.wanted ? (have ?? null) : null
+    }
+    return null
+  }
+
+  /** Whether a route of somebody else stands in its place. */
+  isTaken(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): boolean {
+    return this.#entries.get(keyOf(sid))?.taken ?? false
+  }
+
+  /** A device went down or away: the kernel has dropped the SIDs that go by it. */
+  deviceLost(ifindex: number): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.have?.ifindex !== ifindex) continue
+      entry.have = undefined
+      entry.stale = false
+      this.#dirty.add(key)
+    }
   }
 
   #drop(entry: Entry): void {
@@ -172,6 +224,12 @@ function sameTarget(a: SidTarget, b: SidTarget): boolean {
     return b.kind === 'next-hop' && hexOf(a.address) === hexOf(b.address)
   }
   return a.kind === b.kind && a.table === b.table
+}
+
+function isPrefixOf({ sid, prefixBits }: LocalSid, route: RouteNotice): boolean {
+  if (route.bits !== prefixBits) return false
+  for (let k = 0; k < 4; k++) if (i32(sid, k * 4) !== route.words[k]) return false
+  return true
 }
 
 function keyOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): string {

@@ -14,7 +14,7 @@ import {
   type RtNetlinkSocket,
   rt,
 } from 'netlink'
-import type { Link } from './kernel.ts'
+import type { InterfaceAddress, Link } from './kernel.ts'
 import { Errno, errnoNumber, KernelError } from './kernel-error.ts'
 import {
   AF_INET,
@@ -25,7 +25,7 @@ import {
   RTEXT_FILTER_SKIP_STATS,
   Rtm,
 } from './rtnetlink-constants.ts'
-import { decodeAddress, decodeLink, type KernelAddress, Span } from './rtnetlink-decode.ts'
+import { decodeAddress, decodeLink, Span } from './rtnetlink-decode.ts'
 
 const REQUEST_MS = 10_000
 
@@ -50,7 +50,7 @@ export class NetlinkControl {
     return this.#dump('list links', Rtm.GETLINK, request, (part) => decodeLink(part))
   }
 
-  addresses(): Promise<KernelAddress[]> {
+  addresses(): Promise<InterfaceAddress[]> {
     const request = new AttrStream()
     rt.formatAddressMessage({ kind: 'address', data: {}, attrs: {} }, request)
     return this.#dump('list addresses', Rtm.GETADDR, request, decodeAddress)
@@ -94,7 +94,7 @@ export class NetlinkControl {
     })
   }
 
-  addAddress(address: KernelAddress): Promise<void> {
+  addAddress(address: InterfaceAddress): Promise<void> {
     const local = Buffer.from(address.address)
     return this.#once('add an address', () =>
       this.#socket.newAddress(

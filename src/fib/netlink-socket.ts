@@ -9,6 +9,7 @@ import { Errno, KernelError } from './kernel-error.ts'
 import { LITTLE_ENDIAN } from './netlink-writer.ts'
 import {
   AF_NETLINK,
+  MSG_DONTWAIT,
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_CAP_ACK,
   NETLINK_EXT_ACK,
@@ -58,6 +59,8 @@ export interface SocketOptions {
   groups?: readonly number[]
   /** A socket that another thread made and closes. */
   fd?: number
+  /** Of the receive queue. */
+  queueBytes?: number
 }
 
 export class NetlinkSocket {
@@ -72,7 +75,7 @@ export class NetlinkSocket {
     // sockaddr_nl: family(2) pad(2) pid(4) groups(4); pid 0: the kernel chooses
     const address = new Uint8Array(12)
     if (options.fd === undefined) {
-      this.#setUp(options.blockingMs)
+      this.#setUp(options)
       new DataView(address.buffer).setUint16(0, AF_NETLINK, LITTLE_ENDIAN)
       if (libc.bind(this.fd, address, 12) < 0) throw new KernelError('netlink bind', koffi.errno())
     }
@@ -84,13 +87,13 @@ export class NetlinkSocket {
     }
   }
 
-  #setUp(blockingMs: number | undefined): void {
+  #setUp({ blockingMs, queueBytes = RECEIVE_QUEUE_BYTES }: SocketOptions): void {
     // Each is a help, none a need: an older kernel that lacks one goes on without.
     this.#option(SOL_NETLINK, NETLINK_EXT_ACK, 1)
     this.#option(SOL_NETLINK, NETLINK_CAP_ACK, 1)
     this.#option(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
-    if (!this.#option(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES)) {
-      this.#option(SOL_SOCKET, SO_RCVBUF, RECEIVE_QUEUE_BYTES)
+    if (!this.#option(SOL_SOCKET, SO_RCVBUFFORCE, queueBytes)) {
+      this.#option(SOL_SOCKET, SO_RCVBUF, queueBytes)
     }
     if (blockingMs === undefined) return
     const timeval = new BigInt64Array([
@@ -139,6 +142,14 @@ export class NetlinkSocket {
   /** 0, or the errno of the whole send. */
   send(buf: Uint8Array, end: number): number {
     return libc.send(this.fd, buf, end, 0) < 0 ? koffi.errno() : 0
+  }
+
+  /** The messages of one waiting datagram, without waiting: 0, or the errno (EAGAIN: there is none). */
+  receiveOne(onMessage: (message: NetlinkMessage) => void): number {
+    const length = libc.recv(this.fd, this.#buf, this.#buf.length, MSG_DONTWAIT)
+    if (length < 0) return koffi.errno()
+    forEachMessage(this.#buf, length, onMessage)
+    return 0
   }
 
   /** Every message waiting, in order; 0 when none is left, else the errno (ENOBUFS: some are lost). */

@@ -24,6 +24,8 @@ interface Entry {
   /** Kernel id, 0 until there is one. */
   id: number
   errno: number
+  /** The last refusal since it was in the kernel. */
+  refusal: number
   /** The largest packet that goes into it whole, 0: as its device says. */
   mtu: number
 }
@@ -34,8 +36,12 @@ export class NexthopTable {
   readonly #entries: (Entry | undefined)[] = [undefined]
   readonly #freeRows: number[] = []
   readonly #byKey = new Map<string, Entry>()
+  /** By kernel id. */
+  readonly #byId = new Map<number, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #unused = new Set<Entry>()
+  /** Ids given up for new objects: they go when the routes have moved. */
+  readonly #abandoned = new Set<number>()
   readonly #adopted = new Set<Entry>()
   /** Told which rows have got another `mtuOf`. */
   onMtuChanged: (row: NexthopRow) => void = () => {}
@@ -127,9 +133,7 @@ export class NexthopTable {
       this.#nextId = (this.#nextId + 1) % NEXTHOP_ID_COUNT
       try {
         await this.#kernel.putNexthop({ ...entry.content, id })
-        entry.id = id
-        entry.state = 'installed'
-        entry.errno = 0
+        this.#installed(entry, id)
         return
       } catch (error) {
         if (!(error instanceof KernelError)) {
@@ -141,6 +145,9 @@ export class NexthopTable {
         if (error.errno === Errno.EEXIST) continue
         entry.state = 'failed'
         entry.errno = error.errno
+        // The same refusal again is no news.
+        if (entry.refusal === error.errno) return
+        entry.refusal = error.errno
         this.#log.warn({ errno: errnoName(error.errno), err: error }, 'nexthop object refused')
         return
       }
@@ -151,17 +158,24 @@ export class NexthopTable {
 
   /** Removes the objects that nothing refers to; call it after the routes have gone. */
   async collect(): Promise<void> {
+    for (const id of this.#abandoned) {
+      this.#abandoned.delete(id)
+      await this.#remove(id)
+    }
     for (const entry of this.#unused) {
       this.#unused.delete(entry)
       if (entry.refs > 0) continue
       // Out of the index first: who wants this content from here on gets a new object.
       this.#forget(entry)
-      if (entry.state !== 'installed') continue
-      try {
-        await this.#kernel.deleteNexthop(entry.id)
-      } catch (error) {
-        this.#log.warn({ id: entry.id, err: error }, 'nexthop object not removed')
-      }
+      if (entry.state === 'installed') await this.#remove(entry.id)
+    }
+  }
+
+  async #remove(id: number): Promise<void> {
+    try {
+      await this.#kernel.deleteNexthop(id)
+    } catch (error) {
+      this.#log.warn({ id, err: error }, 'nexthop object not removed')
     }
   }
 
@@ -186,9 +200,7 @@ export class NexthopTable {
   }
 
   #hold(entry: Entry, id: number): void {
-    entry.id = id
-    entry.state = 'installed'
-    entry.errno = 0
+    this.#installed(entry, id)
     entry.refs++
     this.#pending.delete(entry)
     this.#unused.delete(entry)
@@ -201,13 +213,29 @@ export class NexthopTable {
     this.#adopted.clear()
   }
 
-  /** Kernel ids to rows, for routes found in the kernel. */
-  rowsById(): Map<number, NexthopRow> {
-    const rows = new Map<number, NexthopRow>()
-    for (const entry of this.#entries) {
-      if (entry?.state === 'installed') rows.set(entry.id, entry.row)
+  /** The row of a kernel id, 0 for an object that is not ours. */
+  rowOfId(id: number): NexthopRow | 0 {
+    return this.#byId.get(id)?.row ?? 0
+  }
+
+  /** The object of this id went, or is what others made of it: it will be created again. */
+  noticed(id: number, now: NexthopSpec | null): NexthopRow | 0 {
+    const entry = this.#byId.get(id)
+    if (!entry || (now !== null && keyOf(now) === keyOf(entry.content))) return 0
+    if (now !== null) this.#abandoned.add(id)
+    this.#renew(entry)
+    return entry.row
+  }
+
+  /** A device went down or away and took its objects along, without a word. */
+  deviceLost(ifindex: number): NexthopRow[] {
+    const lost = [...this.#byId.values()].filter((entry) => entry.content.ifindex === ifindex)
+    for (const entry of lost) {
+      // It is there still when the news of the device is old.
+      this.#abandoned.add(entry.id)
+      this.#renew(entry)
     }
-    return rows
+    return lost.map((entry) => entry.row)
   }
 
   /**
@@ -226,7 +254,16 @@ export class NexthopTable {
     return lost
   }
 
+  #installed(entry: Entry, id: number): void {
+    entry.id = id
+    entry.state = 'installed'
+    entry.errno = 0
+    entry.refusal = 0
+    this.#byId.set(id, entry)
+  }
+
   #renew(entry: Entry): void {
+    this.#byId.delete(entry.id)
     entry.state = 'pending'
     entry.id = 0
     entry.errno = 0
@@ -235,7 +272,8 @@ export class NexthopTable {
 
   #add(key: string | undefined, content: NexthopContent): Entry {
     const row = (this.#freeRows.pop() ?? this.#entries.length) as NexthopRow
-    const entry: Entry = { row, key, content, refs: 0, state: 'pending', id: 0, errno: 0, mtu: 0 }
+    const fresh = { refs: 0, state: 'pending', id: 0, errno: 0, refusal: 0, mtu: 0 } as const
+    const entry: Entry = { row, key, content, ...fresh }
     this.#entries[row] = entry
     if (key !== undefined) this.#byKey.set(key, entry)
     this.#pending.add(entry)
@@ -245,6 +283,7 @@ export class NexthopTable {
 
   #forget(entry: Entry): void {
     if (entry.key !== undefined) this.#byKey.delete(entry.key)
+    this.#byId.delete(entry.id)
     this.#pending.delete(entry)
     this.#entries[entry.row] = undefined
     this.#freeRows.push(entry.row)

@@ -36,6 +36,7 @@ export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
 export const SO_RCVTIMEO = 20
+export const MSG_DONTWAIT = 0x40
 export const SO_ATTACH_FILTER = 26
 export const SO_RCVBUF = 8
 export const SO_BINDTODEVICE = 25
@@ -110,6 +111,7 @@ export const Ifa = {
 } as const
 
 export const IFF_UP = 1
+export const IFF_LOWER_UP = 0x10000
 /** IFLA_EXT_MASK: leave the statistics out. */
 export const RTEXT_FILTER_SKIP_STATS = 8
 /** Set on a link's change mask and flags. */

@@ -10,11 +10,14 @@ import {
   type LocalSid,
   type NexthopSpec,
   RouteKind,
+  type RouteNotice,
   type SidTarget,
 } from './kernel.ts'
 import { LITTLE_ENDIAN } from './netlink-writer.ts'
 import {
   AF_INET6,
+  AF_UNSPEC,
+  IFF_LOWER_UP,
   IFF_UP,
   Ifa,
   Ifla,
@@ -93,6 +96,32 @@ export class Span {
 
 const RTMSG_BYTES = 12
 
+/** HOT: any route of a notification, into `into`. `nexthop` is 0 where it has no nexthop object. */
+export function readRouteNotice(message: Span, into: RouteNotice): void {
+  into.family = message.u8() === AF_INET6 ? 6 : 4
+  into.bits = message.u8(1)
+  into.table = message.u8(4)
+  into.protocol = message.u8(5)
+  into.kind = message.u8(7)
+  into.nexthop = 0
+  into.metric = 0
+  into.mtu = 0
+  into.words.fill(0)
+  for (let at = RTMSG_BYTES; at + 4 <= message.length; ) {
+    const len = message.u16(at)
+    if (len < 4 || at + len > message.length) break
+    const type = message.u16(at + 2) & 0x3fff
+    if (type === Rta.TABLE) into.table = message.u32(at + 4)
+    else if (type === Rta.PRIORITY) into.metric = message.u32(at + 4)
+    else if (type === Rta.NH_ID) into.nexthop = message.u32(at + 4)
+    else if (type === Rta.METRICS) into.mtu = mtuIn(message, at + 4, at + len)
+    else if (type === Rta.DST) {
+      for (let k = 0; k * 4 < len - 4; k++) into.words[k] = message.word(at + 4 + k * 4)
+    }
+    at += (len + 3) & ~3
+  }
+}
+
 /** rtmsg of a route by nexthop object, or of a kind that needs none, whoever made it. */
 export function decodeRoute(message: Span): KernelRoute | undefined {
   const attributes = message.attributes(RTMSG_BYTES)
@@ -141,6 +170,18 @@ function decodeSidTarget(encap: Map<number, Span>): SidTarget {
   const vrfTable = encap.get(Seg6Local.VRFTABLE)
   if (vrfTable) return { kind: 'vrftable', table: vrfTable.u32() }
   return { kind: 'table', table: encap.get(Seg6Local.TABLE)?.u32() ?? 0 }
+}
+
+function mtuIn(message: Span, from: number, end: number): number {
+  for (let at = from; at + 8 <= end && message.u16(at) >= 4; at += (message.u16(at) + 3) & ~3) {
+    if ((message.u16(at + 2) & 0x3fff) === Rtax.MTU) return message.u32(at + 4)
+  }
+  return 0
+}
+
+/** The id of any nexthop object. */
+export function nexthopId(message: Span): number {
+  return message.attributes(8).get(Nha.ID)?.u32() ?? 0
 }
 
 /** nhmsg of a nexthop object of srv6d. */
@@ -202,6 +243,13 @@ function viaOf(via: Span | undefined): Uint8Array | undefined {
   return via?.copy().subarray(2)
 }
 
+const USABLE = IFF_UP | IFF_LOWER_UP
+
+/** Some notifications of a link tell one thing only: of a bridge's port, of wireless events. */
+export function isWholeLink(message: Span): boolean {
+  return message.u8() === AF_UNSPEC && message.attributes(16).has(Ifla.MTU)
+}
+
 /** ifinfomsg: family(1) pad(1) type(2) index(4) flags(4) change(4). */
 export function decodeLink(message: Span): Link {
   const attributes = message.attributes(16)
@@ -212,7 +260,7 @@ export function decodeLink(message: Span): Link {
   return {
     ifindex: message.u32(4),
     name: attributes.get(Ifla.IFNAME)?.text() ?? '',
-    up: (message.u32(8) & IFF_UP) !== 0,
+    up: (message.u32(8) & USABLE) === USABLE,
     master: attributes.get(Ifla.MASTER)?.u32() ?? 0,
     mtu: attributes.get(Ifla.MTU)?.u32() ?? 0,
     ...(kind === undefined ? {} : { kind }),
@@ -220,13 +268,8 @@ export function decodeLink(message: Span): Link {
   }
 }
 
-/** An address as the kernel has it, with the flags that decide whether it outlives an enslaving. */
-export interface KernelAddress extends InterfaceAddress {
-  flags: number
-}
-
 /** ifaddrmsg: family(1) prefixlen(1) flags(1) scope(1) index(4). */
-export function decodeAddress(message: Span): KernelAddress | undefined {
+export function decodeAddress(message: Span): InterfaceAddress | undefined {
   const attributes = message.attributes(8)
   const address = attributes.get(Ifa.LOCAL) ?? attributes.get(Ifa.ADDRESS)
   if (!address) return undefined

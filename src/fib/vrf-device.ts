@@ -4,11 +4,10 @@
  */
 import type { Logger } from '../base/logger.ts'
 import { formatAddress } from '../wire/address.ts'
-import type { Link } from './kernel.ts'
+import type { InterfaceAddress, Link } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
 import type { NetlinkControl } from './netlink-control.ts'
 import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE } from './rtnetlink-constants.ts'
-import type { KernelAddress } from './rtnetlink-decode.ts'
 
 export class VrfDevices {
   readonly #control: NetlinkControl
@@ -53,11 +52,14 @@ export class VrfDevices {
    * Puts an interface into a VRF. The kernel takes an interface's IPv6 down and up for that, and
    * drops its global addresses unless `keep_addr_on_down` is set; those that go are added again.
    */
-  async enslave(ifname: string, vrfIfindex: number): Promise<void> {
+  async enslave(ifname: string, vrfIfindex: number, from = 0): Promise<void> {
     const links = await this.#control.links()
     const link = linkNamed(links, ifname, 'enslave')
     if (link.master === vrfIfindex) return
-    if (link.master !== 0) {
+    if (!links.some((other) => other.ifindex === vrfIfindex)) {
+      throw new KernelError(`enslave ${ifname}`, Errno.ENODEV, 'the VRF device is gone')
+    }
+    if (link.master !== 0 && link.master !== from) {
       const master = links.find((other) => other.ifindex === link.master)
       throw new KernelError(
         `enslave ${ifname}`,
@@ -75,7 +77,7 @@ export class VrfDevices {
     await this.#restore(link.name, link.ifindex, before)
   }
 
-  async #ipv6Addresses(ifindex: number): Promise<KernelAddress[]> {
+  async #ipv6Addresses(ifindex: number): Promise<InterfaceAddress[]> {
     const addresses = await this.#control.addresses()
     return addresses.filter(
       (address) =>
@@ -86,7 +88,7 @@ export class VrfDevices {
     )
   }
 
-  async #restore(ifname: string, ifindex: number, before: KernelAddress[]): Promise<void> {
+  async #restore(ifname: string, ifindex: number, before: InterfaceAddress[]): Promise<void> {
     const kept = await this.#ipv6Addresses(ifindex)
     for (const address of before) {
       const text = `${formatAddress(address.address, 0, 16)}/${address.bits}`

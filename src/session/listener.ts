@@ -110,6 +110,14 @@ export class ListenSet {
     }
   }
 
+  /** Opens the listeners of a device anew: a socket stays bound to a device that is gone. */
+  async rebind(device: string): Promise<void> {
+    for (const { at } of this.#listeners.filter(({ at }) => at.bindDevice === device)) {
+      await this.close(at)
+      await this.listen(at)
+    }
+  }
+
   #setKeys(peer: Peer, password: string): void {
     for (const listener of this.#listeners) {
       if (!reaches(listener, peer)) continue

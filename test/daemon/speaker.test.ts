@@ -398,7 +398,13 @@ t.test('a gateway on no connected network is not used, and says so', async (t) =
   t.same(router.fib(10), LAST_RESORT)
   t.match(pathOf(router, 'red', '10.1.0.0/24'), { valid: false, why: /no connected network/ })
   t.match(pathOf(router, 'red', '10.9.0.0/24'), { valid: false }, 'our own address')
-  kernel.addressList.push({ ifindex: 3, address: address('192.168.7.1'), bits: 24, scope: 0 })
+  kernel.addressList.push({
+    ifindex: 3,
+    address: address('192.168.7.1'),
+    bits: 24,
+    scope: 0,
+    flags: 0x80,
+  })
   await router.kernelChanged('address')
   t.ok(router.fib(10).includes('10.1.0.0/24 via 192.168.7.7 dev red'))
 })
@@ -459,7 +465,13 @@ t.test('an interface that comes later is put into its VRF', async (t) => {
 
 t.test('a VRF whose device cannot be made has no networks of the main table', async (t) => {
   const kernel = peKernel()
-  kernel.addressList.push({ ifindex: 2, address: address('10.0.0.1'), bits: 24, scope: 0 })
+  kernel.addressList.push({
+    ifindex: 2,
+    address: address('10.0.0.1'),
+    bits: 24,
+    scope: 0,
+    flags: 0x80,
+  })
   kernel.addLink('vrf-blue', { kind: 'dummy' })
   const { router, remote } = await pe(CONFIG, kernel)
   await remote.up()

@@ -6,9 +6,9 @@
 import type {
   InterfaceAddress,
   Kernel,
-  KernelChange,
   KernelDump,
   KernelRoute,
+  KernelWatcher,
   Link,
   LocalSid,
   NexthopSpec,
@@ -18,7 +18,7 @@ import type {
 } from '../../src/fib/kernel.ts'
 import { RouteOp } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
-import { RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
+import { ROUTE_METRIC, RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
 import { adoptable } from '../../src/fib/vrf-device.ts'
 import { formatAddress } from '../../src/wire/address.ts'
 
@@ -27,8 +27,15 @@ export type FakeOperation =
   | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: NexthopSpec }
   | { what: 'sid'; op: 'put' | 'delete'; sid: LocalSid }
   | { what: 'link'; op: 'vrf' | 'remove' | 'enslave' | 'up'; name: string }
+  | { what: 'address'; op: 'add'; address: string }
   | { what: 'sysctl'; op: 'write'; path: string; value: string }
   | { what: 'tunnel-source'; op: 'set'; address: string }
+
+/** A route of the IGP in the main table. */
+const FOREIGN: KernelRoute = {
+  ...{ table: 254, family: 6, words: new Int32Array(4), bits: 0, kind: 1, nexthop: 0 },
+  ...{ metric: 20, mtu: 0, protocol: 11 },
+}
 
 export class FakeKernel implements Kernel {
   readonly routes = new Map<string, KernelRoute>()
@@ -46,7 +53,12 @@ export class FakeKernel implements Kernel {
   fail: (operation: FakeOperation) => number = () => 0
   /** Awaited inside every call that changes something: what happens meanwhile is up to the test. */
   meanwhile: () => Promise<void> | void = () => {}
-  readonly #watchers = new Set<(what: KernelChange) => void>()
+  readonly #watchers = new Set<KernelWatcher>()
+  /** As last told: what differs is told next. */
+  #toldLinks: Link[] = []
+  #toldAddresses: InterfaceAddress[] = []
+  /** How often everything of a kind was read. */
+  readonly reads = { links: 0, addresses: 0, dumps: 0, ways: 0 }
 
   addLink(name: string, more: Partial<Link> = {}): Link {
     const link = { ifindex: this.#nextIfindex(), name, up: true, master: 0, mtu: 1500, ...more }
@@ -69,9 +81,49 @@ export class FakeKernel implements Kernel {
     this.tell('link')
   }
 
-  /** Tells the watchers. */
-  tell(what: KernelChange): void {
-    for (const watcher of this.#watchers) watcher(what)
+  /** Tells the watchers: of links and addresses what has changed in the lists since the last time. */
+  tell(what: 'link' | 'address' | 'route' | 'overflow'): void {
+    const links = this.linkList.map((link) => ({ ...link }))
+    const goneLinks = this.#toldLinks.filter((a) => !links.some((b) => a.ifindex === b.ifindex))
+    const addresses = [...this.addressList]
+    const goneAddresses = this.#toldAddresses.filter((a) => !addresses.includes(a))
+    for (const watcher of this.#watchers) {
+      if (what === 'link') {
+        for (const { ifindex } of goneLinks) watcher.onLinkGone(ifindex)
+        for (const link of links) watcher.onLink(link)
+      } else if (what === 'address') {
+        for (const address of goneAddresses) watcher.onAddress(address, true)
+        for (const address of addresses) watcher.onAddress(address, false)
+      } else if (what === 'route') this.tellRoute(FOREIGN, { gone: false })
+      else watcher.onOverflow()
+    }
+    if (what === 'link') this.#toldLinks = links
+    if (what === 'address') this.#toldAddresses = addresses
+  }
+
+  tellRoute(route: KernelRoute, how: { gone: boolean; replaced?: boolean }): void {
+    for (const watcher of this.#watchers) watcher.onRoute({ replaced: false, ...route, ...how })
+  }
+
+  /** Somebody else deletes a route, whoever's it is. */
+  loseRoute(route: KernelRoute): void {
+    this.routes.delete(routeKey(route))
+    this.tellRoute(route, { gone: true })
+  }
+
+  /** Somebody else deletes a nexthop object; the kernel is silent of its IPv4 routes. */
+  loseNexthop(id: number): void {
+    this.#removeNexthop(id)
+    for (const watcher of this.#watchers) watcher.onNexthop(id, null)
+  }
+
+  /** Somebody else deletes a SID. */
+  loseSid(sid: LocalSid): void {
+    this.sids.delete(sidKey(sid))
+    const view = new DataView(sid.sid.buffer, sid.sid.byteOffset)
+    const words = Int32Array.from({ length: 4 }, (_, k) => view.getInt32(k * 4))
+    const route = { ...FOREIGN, table: 254, words, bits: sid.prefixBits }
+    this.tellRoute({ ...route, metric: ROUTE_METRIC, protocol: RTPROT_SRV6D }, { gone: true })
   }
 
   /** A route of somebody else. */
@@ -104,10 +156,14 @@ export class FakeKernel implements Kernel {
     this.linkList.splice(at, 1)
   }
 
-  async enslave(ifname: string, vrfIfindex: number): Promise<void> {
+  async enslave(ifname: string, vrfIfindex: number, from = 0): Promise<void> {
     const link = this.#link(ifname)
     if (link.master === vrfIfindex) return
-    if (link.master !== 0) throw new KernelError(`enslave ${ifname}`, Errno.EBUSY)
+    if (!this.linkList.some((other) => other.ifindex === vrfIfindex)) {
+      throw new KernelError(`enslave ${ifname}`, Errno.ENODEV)
+    }
+    if (link.master !== 0 && link.master !== from)
+      throw new KernelError(`enslave ${ifname}`, Errno.EBUSY)
     await this.#change({ what: 'link', op: 'enslave', name: ifname })
     link.master = vrfIfindex
     this.tell('link')
@@ -144,11 +200,23 @@ export class FakeKernel implements Kernel {
     this.tunnelSource = text
   }
 
+  async addAddress(address: InterfaceAddress): Promise<void> {
+    await this.#change({
+      what: 'address',
+      op: 'add',
+      address: formatAddress(address.address, 0, address.address.length as 4 | 16),
+    })
+    this.addressList.push(address)
+    this.tell('address')
+  }
+
   async links(): Promise<Link[]> {
+    this.reads.links++
     return this.linkList.map((link) => ({ ...link }))
   }
 
   async addresses(): Promise<InterfaceAddress[]> {
+    this.reads.addresses++
     return [...this.addressList]
   }
 
@@ -233,6 +301,7 @@ export class FakeKernel implements Kernel {
   }
 
   async dump(): Promise<KernelDump> {
+    this.reads.dumps++
     return {
       routes: [...this.routes.values()].filter((route) => route.protocol === RTPROT_SRV6D),
       nexthops: [...this.nexthops.values()],
@@ -240,9 +309,11 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  watch(onChange: (what: KernelChange) => void): () => void {
-    this.#watchers.add(onChange)
-    return () => this.#watchers.delete(onChange)
+  watch(watcher: KernelWatcher): () => void {
+    this.#toldLinks = this.linkList.map((link) => ({ ...link }))
+    this.#toldAddresses = [...this.addressList]
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
   }
 
   async close(): Promise<void> {

@@ -35,7 +35,7 @@ export function peKernel(): FakeKernel {
     [red.ifindex, 'fe80::1', 64],
     [blue.ifindex, '172.16.2.1', 24],
   ] as const) {
-    kernel.addressList.push({ ifindex, address: address(text), bits, scope: 0 })
+    kernel.addressList.push({ ifindex, address: address(text), bits, scope: 0, flags: 0x80 })
   }
   return kernel
 }
@@ -101,9 +101,9 @@ export class Router {
   }
 
   /** Kernel notifications are followed after a pause. */
-  async kernelChanged(what: 'link' | 'address' | 'route' | 'nexthop' | 'overflow'): Promise<void> {
+  async kernelChanged(what: 'link' | 'address' | 'route' | 'overflow'): Promise<void> {
     this.kernel.tell(what)
-    this.clock.advance(50)
+    this.clock.advance(250)
     await calm()
   }
 }

@@ -5,6 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { Heard } from '../../lab/lib/heard.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
 import { type LocalSid, RouteKind, type SidTarget } from '../../src/fib/kernel.ts'
@@ -220,8 +221,9 @@ async function inNamespace(): Promise<void> {
   })
 
   await t.test('changes by others are heard of, our own are not', async (t) => {
-    const heard: string[] = []
-    const end = first.kernel.watch((what) => heard.push(what))
+    const watcher = new Heard()
+    const heard = watcher.kinds
+    const end = first.kernel.watch(watcher)
     first.fib.want(102, 4, Int32Array.of(0), 0, 8, RouteKind.THROW, 0)
     await first.fib.flush()
     first.fib.unwantTable(102)

@@ -1,0 +1,32 @@
+/** A KernelWatcher that only notes what kinds of change it hears of. */
+import type { KernelWatcher } from '../../src/fib/kernel.ts'
+
+export type Kind = 'link' | 'address' | 'route' | 'nexthop' | 'overflow'
+
+export class Heard implements KernelWatcher {
+  readonly kinds: Kind[] = []
+
+  onLink(): void {
+    this.kinds.push('link')
+  }
+
+  onLinkGone(): void {
+    this.kinds.push('link')
+  }
+
+  onAddress(): void {
+    this.kinds.push('address')
+  }
+
+  onRoute(): void {
+    this.kinds.push('route')
+  }
+
+  onNexthop(): void {
+    this.kinds.push('nexthop')
+  }
+
+  onOverflow(): void {
+    this.kinds.push('overflow')
+  }
+}

@@ -1,0 +1,24 @@
+import { CeaseError } from '../wire/registry.ts'
+import type { Speaker } from './speaker.ts'
+import type { VrfInstance } from './vrf-instance.ts'
+
+/**
+ * A VRF has another device than before, or none any more: its SIDs go by the new one, and sockets
+ * that were bound to the old one are dead.
+ */
+export async function changeDevice(speaker: Speaker, vrf: VrfInstance): Promise<void> {
+  const { localSids, fib, listeners, neighbors, log } = speaker
+  vrf.moveSids(localSids)
+  if (vrf.plane.isOpen) fib.wantUnreachableDefaults(vrf.config.table)
+  for (const device of vrf.plane.listenDevices) {
+    try {
+      await listeners.rebind(device)
+    } catch (error) {
+      log.error({ device, err: error }, 'not listening')
+    }
+  }
+  for (const { config, peer } of neighbors) {
+    if (config.vrf !== vrf.config.name) continue
+    peer.reset(CeaseError.OTHER_CONFIGURATION_CHANGE, 'the VRF has another device')
+  }
+}
