@@ -13,6 +13,7 @@ import { writeFileSync } from 'node:fs'
 import { Checks, emit, say } from './lib/checks.ts'
 import { Gobgp } from './lib/gobgp.ts'
 import { describeRoute, kernelState, type RouteView, routesOf } from './lib/kernel-view.ts'
+import { checkPathMtu } from './lib/mtu-check.ts'
 import { buildNetwork, CUSTOMERS, ceOf, routerId, site, TABLE } from './lib/network.ts'
 import { rdOf, tail } from './lib/pe.ts'
 import { ContinuousPing, ping } from './lib/ping.ts'
@@ -318,6 +319,7 @@ await inSandbox(async () => {
     await checkReachability(checks)
     await checkIsolation(checks, watchers)
     await checkCoreIsHidden(checks)
+    await checkPathMtu(checks, 40)
     await checks.check('routes of somebody else are still in the VRF tables', foreignRoutesStay)
     await checkGobgpCe(watchers)
     await checkKillAndRestart()
