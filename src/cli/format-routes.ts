@@ -123,7 +123,8 @@ function state(route: Route, path: RoutePath): string {
 }
 
 function tone(route: Route, path: RoutePath) {
-  if (path.best && route.installed === 'failed') return 'bad'
+  const isWrong = route.installed === 'failed' || route.installed === 'drifted'
+  if (path.best && isWrong) return 'bad'
   if (!path.valid) return 'bad'
   return path.best ? null : 'faint'
 }
