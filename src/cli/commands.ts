@@ -7,6 +7,7 @@ import { isIP, SocketAddress } from 'node:net'
 import yargs from 'yargs'
 import manifest from '../../package.json' with { type: 'json' }
 import type {
+  LocatorsReply,
   NeighborsReply,
   RoutesReply,
   SidsReply,
@@ -17,7 +18,7 @@ import { ClientError, get } from './client.ts'
 import type { DecodeArguments } from './decode.ts'
 import { formatNeighborDetail, formatNeighborTable } from './format-neighbors.ts'
 import { formatRouteDetail, formatRouteTable, type RouteScope } from './format-routes.ts'
-import { formatSidTable, formatStatus } from './format-sids.ts'
+import { formatLocatorTable, formatSidTable, formatStatus } from './format-sids.ts'
 import { formatVrfDetail, formatVrfTable } from './format-vrfs.ts'
 import type { Style } from './table.ts'
 
@@ -29,6 +30,7 @@ const USAGE = `Asks srv6d what it knows, and decodes files without it.
   $0 show neighbors [ADDRESS]
   $0 show vrfs [NAME]
   $0 show sids
+  $0 show locators
   $0 show status
   $0 decode FILE | HEX | -`
 
@@ -82,7 +84,7 @@ export async function runCli(args: readonly string[], io: CliProcess): Promise<n
   }
 }
 
-const SHOW_WHAT = 'expected show and one of routes, neighbors, vrfs, sids, status'
+const SHOW_WHAT = 'expected show and one of routes, neighbors, vrfs, sids, locators, status'
 
 interface Wanted {
   job: Job | null
@@ -142,6 +144,12 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
           'the local SIDs',
           (sids) => sids,
           (argv) => choose(argv, () => showSids(argv.socket)),
+        )
+        .command(
+          ['locators', 'locator'],
+          'where SIDs are taken from, and how many are left',
+          (locators) => locators,
+          (argv) => choose(argv, () => showLocators(argv.socket)),
         )
         .command(
           'status',
@@ -267,6 +275,11 @@ async function showVrfs(socket: string, name: string | undefined): Promise<Answe
 async function showSids(socket: string): Promise<Answer> {
   const { sids } = await get<SidsReply>(socket, '/v1/sids')
   return { objects: sids, lines: (style) => formatSidTable(sids, style) }
+}
+
+async function showLocators(socket: string): Promise<Answer> {
+  const { locators } = await get<LocatorsReply>(socket, '/v1/locators')
+  return { objects: locators, lines: (style) => formatLocatorTable(locators, style) }
 }
 
 async function showStatus(socket: string): Promise<Answer> {

@@ -73,6 +73,9 @@ function formatOneRoute(route: Route, style: Style): string[] {
   const where = route.vrf === null ? `VPN table, RD ${route.rd ?? '-'}` : `VRF ${route.vrf}`
   const lines = [paint(style, 'head', `${route.prefix}  (${where}, ${route.family})`)]
   if (route.vrf !== null) lines.push(`Kernel: ${describeKernel(route)}`)
+  if (route.notAnnounced !== null) {
+    lines.push(paint(style, 'bad', `VPN: ${route.notAnnounced}`))
+  }
   for (const [at, path] of route.paths.entries()) {
     const title = `Path ${at + 1} of ${route.paths.length}: ${verdict(path)}`
     lines.push('', paint(style, path.best ? 'good' : path.valid ? 'head' : 'bad', title))
@@ -118,13 +121,14 @@ function describeSource(path: RoutePath): string {
 function state(route: Route, path: RoutePath): string {
   if (!path.best) return path.why ?? (path.valid ? 'not best' : 'not valid')
   if (route.installed === 'failed') return `failed ${route.fibDetail?.split(':')[0] ?? ''}`.trim()
-  if (route.installed === 'none') return route.fibDetail ?? '-'
-  return route.installed
+  const told = route.notAnnounced === null ? '' : ', not announced'
+  if (route.installed === 'none') return `${route.fibDetail ?? '-'}${told}`
+  return `${route.installed}${told}`
 }
 
 function tone(route: Route, path: RoutePath) {
   const isWrong = route.installed === 'failed' || route.installed === 'drifted'
-  if (path.best && isWrong) return 'bad'
+  if (path.best && (isWrong || route.notAnnounced !== null)) return 'bad'
   if (!path.valid) return 'bad'
   return path.best ? null : 'faint'
 }

@@ -57,6 +57,8 @@ export const Route = z.strictObject({
   installed: Installed,
   /** What the kernel was given, or why it refused: `ENOBUFS: no buffer space available`. */
   fibDetail: maybeText,
+  /** Why the VPN is not told of it though the VRF exports it: no SID, mostly. */
+  notAnnounced: maybeText,
   paths: z.array(RoutePath),
 })
 export type Route = z.infer<typeof Route>
@@ -100,13 +102,14 @@ export const Neighbor = z.strictObject({
 })
 export type Neighbor = z.infer<typeof Neighbor>
 
-export const InstallState = z.enum(['installed', 'failed', 'pending'])
-export type InstallState = z.infer<typeof InstallState>
+/** `draining`: no route has it any more, packets under way still get through. */
+export const SidState = z.enum(['installed', 'failed', 'pending', 'draining'])
+export type SidState = z.infer<typeof SidState>
 
 export const VrfSid = z.strictObject({
   behavior: text,
   sid: text,
-  state: InstallState,
+  state: SidState,
   why: maybeText,
 })
 export type VrfSid = z.infer<typeof VrfSid>
@@ -137,17 +140,36 @@ export type Vrf = z.infer<typeof Vrf>
 
 export const Sid = z.strictObject({
   sid: text,
-  locator: text,
+  /** null: of a former run, in no locator that is configured now. */
+  locator: maybeText,
   behavior: text,
   vrf: maybeText,
+  /** null where packets go straight to `nextHop`. */
   table: maybeCount,
+  /** `172.16.1.2 dev red`: of End.DX4 and End.DX6. */
+  nextHop: maybeText,
+  /** The one prefix that it is announced with, of a VRF with a SID each. */
+  prefix: maybeText,
   device: maybeText,
-  state: InstallState,
+  state: SidState,
   why: maybeText,
   /** Bits of block/node/function/argument: `32/16/16/0`. */
-  structure: text,
+  structure: maybeText,
 })
 export type Sid = z.infer<typeof Sid>
+
+/** A locator: how many SIDs it can give, how many are taken, named SIDs and draining ones included. */
+export const Locator = z.strictObject({
+  name: text,
+  prefix: text,
+  structure: text,
+  behavior: z.enum(['classic', 'usid']),
+  vrfs: z.array(text),
+  total: count,
+  used: count,
+  free: count,
+})
+export type Locator = z.infer<typeof Locator>
 
 export const Status = z.strictObject({
   version: text,
@@ -188,6 +210,8 @@ export const VrfsReply = z.strictObject({ vrfs: z.array(Vrf) })
 export type VrfsReply = z.infer<typeof VrfsReply>
 export const SidsReply = z.strictObject({ sids: z.array(Sid) })
 export type SidsReply = z.infer<typeof SidsReply>
+export const LocatorsReply = z.strictObject({ locators: z.array(Locator) })
+export type LocatorsReply = z.infer<typeof LocatorsReply>
 export const HealthReply = z.strictObject({ ok: z.boolean(), problems: z.array(text) })
 export type HealthReply = z.infer<typeof HealthReply>
 /** Every answer with a status of 400 and above. */
@@ -226,5 +250,6 @@ export interface ShowSource {
   neighbors(): Neighbor[]
   vrfs(): Vrf[]
   sids(): Sid[]
+  locators(): Locator[]
   status(): Status
 }

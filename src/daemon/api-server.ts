@@ -16,6 +16,7 @@ import type { Logger } from '../base/logger.ts'
 import {
   DEFAULT_ROUTE_LIMIT,
   HealthReply,
+  LocatorsReply,
   NeighborsReply,
   Route,
   type RouteQuery,
@@ -96,6 +97,7 @@ function addRoutes(app: FastifyInstance, { source, ready, log }: ApiOptions): vo
   app.get('/v1/neighbors', () => NeighborsReply.parse({ neighbors: source.neighbors() }))
   app.get('/v1/vrfs', () => VrfsReply.parse({ vrfs: source.vrfs() }))
   app.get('/v1/sids', () => SidsReply.parse({ sids: source.sids() }))
+  app.get('/v1/locators', () => LocatorsReply.parse({ locators: source.locators() }))
   app.get('/v1/status', () => Status.parse(source.status()))
   app.get('/healthz', () => HealthReply.parse({ ok: true, problems: source.status().problems }))
   app.get('/readyz', (_request, reply) => {

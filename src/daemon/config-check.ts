@@ -5,6 +5,7 @@
 import type * as z from 'zod'
 import { hexOf } from '../base/bytes.ts'
 import { defaultDevice } from './config-build.ts'
+import { checkNamedSids, type NamedSid } from './config-check-sids.ts'
 import type { ConfigPath } from './config-keys.ts'
 import type { IpAddress, IpPrefix } from './config-schema.ts'
 import {
@@ -12,6 +13,7 @@ import {
   Listen,
   Locator,
   Router,
+  Sids,
   StaticRoute,
   Vrf,
   VrfNeighbor,
@@ -34,6 +36,7 @@ export function checkConfig(raw: unknown): CheckIssue[] {
   checkListen(file, report)
   checkLocators(file, report)
   checkVrfs(file, report)
+  checkNamedSids(namedSids(file), report)
   checkNeighbors(file, ['neighbors'], CoreNeighbor, report)
   return issues
 }
@@ -204,6 +207,23 @@ function checkLocatorName(file: Draft, path: ConfigPath, report: Report): void {
     const known = names.length === 0 ? 'a locator under locators' : `one of ${names.join(', ')}`
     report([...path, 'locator'], known)
   }
+}
+
+function namedSids(file: Draft): NamedSid[] {
+  return file.names('vrfs').flatMap((vrf) => {
+    const at = ['vrfs', vrf]
+    const written = file.at([...at, 'locator'])
+    const name = typeof written === 'string' ? written : (file.names('locators')[0] ?? '')
+    const prefix = file.field(Locator, ['locators', name], 'prefix')
+    const functionLength = file.field(Locator, ['locators', name], 'function-length')
+    const locator =
+      prefix && functionLength !== undefined ? { name, prefix, functionLength } : undefined
+    const mode = file.field(Vrf, at, 'sid')
+    return (['dt46', 'dt4', 'dt6'] as const).flatMap((kind) => {
+      const sid = file.field(Sids, [...at, 'sids'], kind)
+      return sid ? [{ path: [...at, 'sids', kind], sid, kind, mode, locator }] : []
+    })
+  })
 }
 
 function checkStaticRoutes(file: Draft, vrf: ConfigPath, report: Report): void {

@@ -69,6 +69,8 @@ export interface DataplaneConfig {
   /** Octets of the largest packet that the core takes; null: as the link towards each SID. */
   coreMtu: number | null
   onStop: 'keep' | 'remove'
+  /** Seconds that a SID outlives the last route that had it. */
+  sidDrainTime: number
 }
 
 export interface LocatorConfig {
@@ -124,7 +126,9 @@ export interface VrfConfig {
   importTargets: Tag[]
   exportTargets: Tag[]
   locator: LocatorConfig
-  sid: 'per-vrf' | 'per-family'
+  sid: 'per-vrf' | 'per-family' | 'per-ce' | 'per-prefix'
+  /** SIDs that the file names; null: any of the locator. */
+  sids: { dt46: IpAddress | null; dt4: IpAddress | null; dt6: IpAddress | null }
   interfaces: string[]
   redistribute: ('connected' | 'static')[]
   staticRoutes: StaticRouteConfig[]
@@ -172,6 +176,7 @@ const Dataplane = z.strictObject({
   encapsulation: choice('encap.red', 'encap').default('encap.red'),
   'core-mtu': wholeNumber(1280, 65535).optional(),
   'on-stop': choice('keep', 'remove').default('keep'),
+  'sid-drain-time': wholeNumber(0, 3600).default(60),
 })
 
 const Api = z.strictObject({ socket: socketPath.default('/run/srv6d/srv6d.sock') })
@@ -231,13 +236,20 @@ const RouteTargets = z.strictObject({
   both: z.array(routeTarget).default([]),
 })
 
+export const Sids = z.strictObject({
+  dt46: ipv6Unicast.optional(),
+  dt4: ipv6Unicast.optional(),
+  dt6: ipv6Unicast.optional(),
+})
+
 export const Vrf = z.strictObject({
   table: tableId,
   device: deviceName.optional(),
   rd: routeDistinguisher,
   'route-targets': RouteTargets,
   locator: entryName.optional(),
-  sid: choice('per-vrf', 'per-family').default('per-vrf'),
+  sid: choice('per-vrf', 'per-family', 'per-ce', 'per-prefix').default('per-vrf'),
+  sids: Sids.prefault({}),
   interfaces: z.array(deviceName).default([]),
   redistribute: z.array(choice('connected', 'static')).default(['connected', 'static']),
   'static-routes': z.array(StaticRoute).default([]),

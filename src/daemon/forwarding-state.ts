@@ -19,18 +19,20 @@ export class ForwardingState {
   constructor({ routes, localSids }: KernelDump) {
     this.found = routes.length + localSids.length > 0
     for (const { table, family } of routes) this.#routes.add(`${table} ${family}`)
-    for (const { target, behavior } of localSids) {
-      if (target.kind === 'next-hop') continue
+    for (const { target, behavior, ifindex } of localSids) {
+      // Straight to a CE: only the device tells whose it is.
+      const where = target.kind === 'next-hop' ? `dev ${ifindex}` : target.table
       const spec = behaviorSpec(behavior)
-      if (spec?.v4) this.#sids.add(`${target.table} 4`)
-      if (spec?.v6) this.#sids.add(`${target.table} 6`)
+      if (spec?.v4) this.#sids.add(`${where} 4`)
+      if (spec?.v6) this.#sids.add(`${where} 6`)
     }
   }
 
   /** Whether a VRF's packets of a family came through; null: it had none before. */
   #survived(vrf: VrfInstance, family: AddressFamily): boolean | null {
-    const key = `${vrf.config.table} ${familySpec(family).addressBytes === 4 ? 4 : 6}`
-    if (this.#sids.has(key)) return true
+    const version = familySpec(family).addressBytes === 4 ? 4 : 6
+    const key = `${vrf.config.table} ${version}`
+    if (this.#sids.has(key) || this.#sids.has(`dev ${vrf.plane.ifindex} ${version}`)) return true
     return this.#routes.has(key) ? false : null
   }
 

@@ -194,6 +194,12 @@ export class Neighbor {
     this.#ports.context.wake()
   }
 
+  /** What it is to be told is written; true also while it is down: then it knows nothing of ours. */
+  get toldAll(): boolean {
+    if (this.#ports.isDeferred()) return false
+    return this.#out.every(({ out }) => out === null || out.pendingCount === 0)
+  }
+
   /** Something is to be told and there is room for it. */
   get hasMore(): boolean {
     if (!this.#hasRoom || this.#ports.isDeferred()) return false

@@ -151,8 +151,31 @@ function routeOf(speaker: Speaker, table: Table, prefix: PrefixId): Route {
     rd: key.rd ?? null,
     prefix: key.prefix,
     ...kernelView(speaker, table, prefix, best),
+    notAnnounced: vrf === null ? null : whyNotAnnounced(speaker, vrf, rib, prefix),
     paths: rows,
   }
+}
+
+/** Why the path that the VRF exports is not told to the VPN, null when it is, or exports none. */
+function whyNotAnnounced(
+  speaker: Speaker,
+  { vrf, sids }: VrfInstance,
+  rib: LocRib,
+  prefix: PrefixId,
+): string | null {
+  const vpn = speaker.vpnRibs.get(vpnFamilyOf(rib.family as AddressFamily))!
+  const { words, keyWords } = rib.prefixes
+  const at = rib.prefixes.wordsAt(prefix)
+  const key = Int32Array.of(...vrf.rdWords, ...words.subarray(at, at + keyWords))
+  const there = vpn.prefixes.find(key, 0, rib.prefixes.bitsOf(prefix))
+  if (there === NONE) return null
+  const local = speaker.context.peers.local.id
+  const path = vpn.findPath(there, local, PathKind.EXPORTED, vrf.spec.number)
+  if (path === NONE || vpn.paths.problemOf(path) === 0) return null
+  const text = whyText(vpn.paths.problemOf(path))
+  const row = sids.refusedFor(rib, prefix)
+  const more = row ? speaker.installer.whyOf(row) : sids.problem
+  return more === null ? text : `${text}: ${more}`
 }
 
 function kernelView(

@@ -1,17 +1,15 @@
 import { NONE } from '../base/id.ts'
-import type { LocalSid } from '../fib/kernel.ts'
 import type { LocRib } from '../rib/loc-rib.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
 import type { StalePhase } from '../rib/stale-routes.ts'
 import { dotted, type Negotiated } from '../session/negotiate.ts'
-import type { Locator } from '../vpn/sid-manager.ts'
 import { ADDRESS_FAMILIES } from '../vpn/vrf.ts'
-import { formatAddress, formatRd, formatRouteTarget } from '../wire/address.ts'
+import { formatRd, formatRouteTarget } from '../wire/address.ts'
 import { describeCapabilities } from '../wire/capability.ts'
-import { behaviorName } from '../wire/endpoint-behavior.ts'
 import { familySpec, MessageType } from '../wire/registry.ts'
 import type {
   FamilyName,
+  Locator,
   NeighborFamily,
   Neighbor as NeighborRow,
   Route,
@@ -23,6 +21,7 @@ import type {
 } from './api-schema.ts'
 import type { Neighbor } from './neighbor.ts'
 import { findRoutes } from './show-routes.ts'
+import { listLocators, listSids, vrfSids } from './show-sids.ts'
 import type { Speaker } from './speaker.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
@@ -51,18 +50,11 @@ export class Show implements ShowSource {
   }
 
   sids(): Sid[] {
-    return this.#speaker.vrfs.flatMap((vrf) =>
-      vrf.sids.map(({ row, kernel }) => ({
-        sid: formatAddress(row.sid, 0, 16),
-        locator: row.locator.name,
-        behavior: behaviorName(row.behavior),
-        vrf: row.vrf,
-        table: row.table,
-        device: vrf.config.device,
-        ...this.#sidState(vrf, kernel),
-        structure: structureText(row.locator),
-      })),
-    )
+    return listSids(this.#speaker)
+  }
+
+  locators(): Locator[] {
+    return listLocators(this.#speaker)
   }
 
   status(): Status {
@@ -87,7 +79,7 @@ export class Show implements ShowSource {
   }
 
   #vrf(instance: VrfInstance): Vrf {
-    const { config, plane, sids, problems, vrf } = instance
+    const { config, plane, problems, vrf } = instance
     const known = this.#speaker.interfaces
     return {
       name: config.name,
@@ -97,11 +89,7 @@ export class Show implements ShowSource {
       rd: formatRd(config.rd.bytes),
       importTargets: config.importTargets.map((target) => formatRouteTarget(target.bytes)),
       exportTargets: config.exportTargets.map((target) => formatRouteTarget(target.bytes)),
-      sids: sids.map(({ row, kernel }) => ({
-        behavior: behaviorName(row.behavior),
-        sid: formatAddress(row.sid, 0, 16),
-        ...this.#sidState(instance, kernel),
-      })),
+      sids: vrfSids(this.#speaker, instance),
       interfaces: plane.circuits.map(({ name, attached, why }) => ({
         name,
         up: known.link(name)?.up ?? false,
@@ -115,12 +103,6 @@ export class Show implements ShowSource {
       neighbors: config.neighbors.length,
       problems,
     }
-  }
-
-  #sidState({ plane }: VrfInstance, sid: LocalSid): Pick<Sid, 'state' | 'why'> {
-    const { localSids } = this.#speaker
-    if (plane.whyNoSid !== null) return { state: 'failed', why: plane.whyNoSid }
-    return { state: localSids.stateOf(sid) ?? 'pending', why: localSids.whyOf(sid) }
   }
 
   #neighbor(neighbor: Neighbor): NeighborRow {
@@ -212,8 +194,4 @@ function countBest(rib: LocRib): number {
     if (rib.prefixes.isUsed(prefix) && rib.bestOf(prefix) !== NONE) count++
   }
   return count
-}
-
-function structureText({ structure: s }: Locator): string {
-  return `${s.blockBits}/${s.nodeBits}/${s.functionBits}/${s.argumentBits}`
 }

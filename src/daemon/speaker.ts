@@ -4,6 +4,7 @@ import type { Dataplane } from '../fib/dataplane.ts'
 import { VrfDataplane } from '../fib/dataplane-vrf.ts'
 import { FibTable } from '../fib/fib-table.ts'
 import { SidEscapes, VrfFib } from '../fib/from-vrf.ts'
+import { GatewayAliases } from '../fib/gateway-aliases.ts'
 import { type InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Kernel } from '../fib/kernel.ts'
 import { LocalSidTable } from '../fib/local-sid-table.ts'
@@ -30,11 +31,13 @@ import type { Config, NeighborConfig } from './config-schema.ts'
 import { deferUntilCaughtUp } from './defer-restart.ts'
 import type { ForwardingState } from './forwarding-state.ts'
 import { KernelFollower } from './kernel-follower.ts'
-import { locatorOf, prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
+import { prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
 import { listenAll } from './listen-all.ts'
 import { Neighbor } from './neighbor.ts'
 import { nextHopFor } from './next-hop-self.ts'
 import { peerConfigOf } from './peer-config.ts'
+import { SidInstaller } from './sid-installer.ts'
+import { explicitSids, locatorOf } from './sid-plans.ts'
 import { changeDevice } from './vrf-device-change.ts'
 import { VrfInstance } from './vrf-instance.ts'
 
@@ -62,6 +65,7 @@ export class Speaker implements PeerHandler {
   readonly localSids: LocalSidTable
   readonly interfaces = new Interfaces()
   readonly sids: SidManager
+  readonly installer: SidInstaller
   readonly listeners: ListenSet
   readonly problems: string[] = []
   resolver!: NextHopResolver
@@ -115,7 +119,18 @@ export class Speaker implements PeerHandler {
       onLooked: (links) => this.#onLooked(links),
       onDeviceChanged: (vrf) => changeDevice(this, vrf),
     })
-    this.sids = new SidManager(config.locators.map(locatorOf))
+    this.sids = new SidManager(config.locators.map(locatorOf), explicitSids(config))
+    this.installer = new SidInstaller({
+      manager: this.sids,
+      localSids: this.localSids,
+      fib: this.fib,
+      aliases: new GatewayAliases(this.fib, this.nexthops),
+      clock,
+      log: fibLog,
+      drainMs: config.dataplane.sidDrainTime * 1000,
+      planeOf: (name) => this.vrfs.find(({ config }) => config.name === name)!.plane,
+      wake: () => this.#wake(),
+    })
     this.listeners = new ListenSet(log.child({ in: 'listener' }))
   }
 
@@ -160,6 +175,7 @@ export class Speaker implements PeerHandler {
       new Promise((resolve) => this.clock.after(2000, () => resolve(null))),
     ])
     this.fib.stop()
+    this.installer.stop()
     this.resolver.close()
     if (remove) await removeFromKernel(this)
   }
@@ -200,7 +216,14 @@ export class Speaker implements PeerHandler {
   #addVrf(number: number, name: string): void {
     const config = this.config.vrfs[number - 1]!
     const log = this.log.child({ vrf: name })
-    const instance = new VrfInstance(number, config, this.dataplane, this.context, log)
+    const instance = new VrfInstance(
+      number,
+      config,
+      this.dataplane,
+      { manager: this.sids, keeper: this.installer },
+      this.context,
+      log,
+    )
     this.vrfs.push(instance)
     this.#scopes.set(number, (ifindex) => instance.plane.holds(ifindex))
     this.#targets.add(instance.vrf)
@@ -220,10 +243,11 @@ export class Speaker implements PeerHandler {
       log: this.log.child({ in: 'next-hop' }),
       onChanged: (ids) => this.#onNextHopsChanged(ids),
     })
+    this.installer.resolver = this.resolver
     for (const [family, rib] of this.vpnRibs) {
       this.imports.set(family, new VpnImport(rib, this.#targets, this.context))
     }
-    for (const { vrf } of this.vrfs) {
+    for (const { vrf, sids } of this.vrfs) {
       const { table } = vrf.spec
       const escapes = new SidEscapes(table, this.fib, nextHops)
       for (const family of ADDRESS_FAMILIES) {
@@ -231,7 +255,9 @@ export class Speaker implements PeerHandler {
         new VrfFib(rib, table, this.fib, this.resolver, nextHops, escapes)
         const vpnRib = this.vpnRibs.get(vpnFamilyOf(family))!
         rib.importsFrom(vpnRib.prefixes)
-        new VpnExport(vrf, family, vpnRib, this.context, this.config.router.source.bytes)
+        const { source } = this.config.router
+        const out = new VpnExport(vrf, family, vpnRib, sids, this.context, source.bytes)
+        this.installer.exports.push(out)
       }
     }
   }
@@ -298,11 +324,12 @@ export class Speaker implements PeerHandler {
     for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
     const dirty = [...vpnRibs, ...this.#vrfRibs()].some((rib) => rib.dirtyCount > 0)
     // A look-up that is under way may make more routes usable.
-    const settled = !dirty && this.resolver.isIdle
+    const settled = !dirty && this.resolver.isIdle && this.installer.isIdle
     const written =
       settled && this.#endsRestart() ? sweepKernel(this.kernelTables) : this.fib.flush()
     written.catch((error) => this.log.error({ err: error }, 'writing to the kernel failed'))
     for (const neighbor of this.neighbors) neighbor.flush(settled)
+    this.installer.endTurn(settled && this.neighbors.every((neighbor) => neighbor.toldAll))
     if (dirty || this.neighbors.some((neighbor) => neighbor.hasMore)) this.#wake()
   }
 
@@ -311,6 +338,7 @@ export class Speaker implements PeerHandler {
     if (this.deferral === null || this.deferral.active) return false
     this.deferral = null
     this.log.info({}, 'restart complete: sweeping stale kernel routes')
+    this.installer.dropStale()
     return true
   }
 
@@ -321,6 +349,7 @@ export class Speaker implements PeerHandler {
   /** What the paths forward to became reachable, unreachable or went elsewhere. */
   #onNextHopsChanged(ids: ReadonlySet<NextHopId>): void {
     this.#wake()
+    this.installer.onNextHops(ids)
     if (ids.size === 0) return
     for (const rib of [...this.#vrfRibs(), ...this.vpnRibs.values()]) {
       for (let row = 1; row < rib.paths.top; row++) {
@@ -335,6 +364,7 @@ export class Speaker implements PeerHandler {
     if (links) for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
     this.resolver.resolveAll()
     this.fib.retryFailed()
+    this.installer.retryFailed()
     this.#wake()
   }
 }

@@ -7,8 +7,8 @@ import type { VrfInstance } from './vrf-instance.ts'
  * that were bound to the old one are dead.
  */
 export async function changeDevice(speaker: Speaker, vrf: VrfInstance): Promise<void> {
-  const { localSids, fib, listeners, neighbors, log } = speaker
-  vrf.moveSids(localSids)
+  const { installer, fib, listeners, neighbors, log } = speaker
+  installer.renew(vrf.sids.rows())
   if (vrf.plane.isOpen) fib.wantUnreachableDefaults(vrf.config.table)
   for (const device of vrf.plane.listenDevices) {
     try {

@@ -2,41 +2,16 @@ import { NONE } from '../base/id.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Dataplane, VrfPlane } from '../fib/dataplane.ts'
 import { type Interfaces, networkWords } from '../fib/interfaces.ts'
-import type { LocalSid as KernelSid } from '../fib/kernel.ts'
-import type { LocalSidTable } from '../fib/local-sid-table.ts'
 import type { RibContext } from '../rib/loc-rib.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import { PathKind } from '../rib/path-table.ts'
 import { type LocalRoute, LocalRoutes } from '../vpn/local-routes.ts'
-import type { LocalSid, Locator, SidManager } from '../vpn/sid-manager.ts'
-import { ADDRESS_FAMILIES, type AddressFamily, Vrf } from '../vpn/vrf.ts'
-import { Behavior } from '../wire/endpoint-behavior.ts'
+import { ServiceSids, type SidKeeper } from '../vpn/service-sids.ts'
+import type { SidManager } from '../vpn/sid-manager.ts'
+import { Vrf } from '../vpn/vrf.ts'
 import { Family } from '../wire/registry.ts'
 import type { StaticRouteConfig, VrfConfig } from './config-schema.ts'
-
-/** A SID of a VRF, and the form that the kernel is given. */
-export interface VrfSid {
-  readonly row: LocalSid
-  readonly kernel: KernelSid
-}
-
-/** The SID of a VRF by its `sid` mode: wire behaviour, the same without its flavor, families. */
-interface SidPlan {
-  readonly classic: number
-  readonly nextCsid: number
-  readonly families: readonly AddressFamily[]
-}
-
-// biome-ignore format: one row a SID
-const SID_PLANS: Record<VrfConfig['sid'], readonly SidPlan[]> = {
-  'per-vrf': [
-    { classic: Behavior.END_DT46, nextCsid: Behavior.END_DT46_NEXT_CSID, families: ADDRESS_FAMILIES },
-  ],
-  'per-family': [
-    { classic: Behavior.END_DT4, nextCsid: Behavior.END_DT4_NEXT_CSID, families: [Family.IPV4_UNICAST] },
-    { classic: Behavior.END_DT6, nextCsid: Behavior.END_DT6_NEXT_CSID, families: [Family.IPV6_UNICAST] },
-  ],
-}
+import { locatorOf, sidPlanOf } from './sid-plans.ts'
 
 /** A VRF as it stands in this daemon: configuration, tables, and what the kernel has of it. */
 export class VrfInstance {
@@ -44,22 +19,20 @@ export class VrfInstance {
   readonly vrf: Vrf
   /** The VRF in the kernel. */
   readonly plane: VrfPlane
-  readonly sids: VrfSid[] = []
+  readonly sids: ServiceSids
   readonly #localRoutes: LocalRoutes
-  readonly #problems: string[] = []
   readonly #context: RibContext
-  readonly #log: Logger
 
   constructor(
     number: number,
     config: VrfConfig,
     dataplane: Dataplane,
+    sids: { manager: SidManager; keeper: SidKeeper },
     context: RibContext,
     log: Logger,
   ) {
     this.config = config
     this.#context = context
-    this.#log = log
     this.vrf = new Vrf(
       {
         number,
@@ -75,38 +48,19 @@ export class VrfInstance {
     )
     this.plane = dataplane.addVrf({ ...config, log })
     this.#localRoutes = new LocalRoutes(this.vrf, context)
-  }
-
-  /** Allocates the SIDs; a VRF without one exports nothing of that family and says so. */
-  allocateSids(manager: SidManager, locator: Locator): void {
-    const { name, table } = this.config
-    for (const plan of SID_PLANS[this.config.sid]) {
-      const behavior = locator.nextCsid ? plan.nextCsid : plan.classic
-      try {
-        const row = manager.allocate(locator, name, table, behavior, plan.classic)
-        for (const family of plan.families) this.vrf.sids.set(family, row)
-        this.sids.push({ row, kernel: this.plane.localSid(row.sid, behavior) })
-      } catch (error) {
-        this.#problem((error as Error).message)
-      }
-    }
-  }
-
-  /** The VRF has another device, or none: its SIDs go by that. */
-  moveSids(table: LocalSidTable): void {
-    for (const [k, { row, kernel }] of this.sids.entries()) {
-      if (!this.plane.isOpen) table.unwant(kernel)
-      else {
-        const moved = this.plane.localSid(row.sid, kernel.behavior)
-        this.sids[k] = { row, kernel: moved }
-        table.want(moved)
-      }
-    }
+    this.sids = new ServiceSids({
+      ...sids,
+      vrf: config,
+      locator: locatorOf(config.locator),
+      plan: sidPlanOf(config),
+      nextHops: context.nextHops,
+    })
   }
 
   /** For the operator: what does not work. */
   get problems(): string[] {
-    return [...this.plane.problems, ...this.#problems]
+    const { problem } = this.sids
+    return [...this.plane.problems, ...(problem === null ? [] : [problem])]
   }
 
   /** Kinds of path that stay in this VRF: neither exported nor told to its CEs. */
@@ -150,10 +104,5 @@ export class VrfInstance {
     }
     if (route.interface === null) return NONE
     return nextHops.device(number, known.link(route.interface)?.ifindex ?? 0)
-  }
-
-  #problem(text: string): void {
-    this.#problems.push(text)
-    this.#log.error({}, text)
   }
 }

@@ -1,7 +1,7 @@
 /** The data plane over VRF devices: End.DT46, End.DT4 and End.DT6 by `vrftable`. */
 import type { Dataplane, VrfPlane, VrfRequest } from './dataplane.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { InterfaceAddress, Kernel, Link, LocalSid } from './kernel.ts'
+import type { InterfaceAddress, Kernel, Link, LocalSid, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 
@@ -191,9 +191,11 @@ class DeviceVrf implements VrfPlane {
     return ifindex === this.#ifindex || this.#known?.byIndex(ifindex)?.master === this.#ifindex
   }
 
-  localSid(sid: Uint8Array, behavior: number): LocalSid {
+  localSid(sid: Uint8Array, behavior: number, nextHop?: Uint8Array): LocalSid {
     const { table } = this.#request
-    const target = { kind: 'vrftable', table } as const
+    const target: SidTarget = nextHop
+      ? { kind: 'next-hop', address: nextHop }
+      : { kind: 'vrftable', table }
     return { sid, prefixBits: 128, behavior, target, ifindex: this.#ifindex }
   }
 

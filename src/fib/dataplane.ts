@@ -49,8 +49,8 @@ export interface VrfPlane {
   attach(known: Interfaces, dropped: readonly InterfaceAddress[]): Promise<boolean>
   /** Whether the interface is the VRF's: its networks are the VRF's networks. */
   holds(ifindex: number): boolean
-  /** A SID of this VRF as the kernel is given it. */
-  localSid(sid: Uint8Array, behavior: number): LocalSid
+  /** A SID of this VRF as the kernel is given it; `nextHop`: what End.DX4 or End.DX6 leads to. */
+  localSid(sid: Uint8Array, behavior: number, nextHop?: Uint8Array): LocalSid
   /** Why `localSid` leads nowhere, null when it does. */
   readonly whyNoSid: string | null
   /** Devices to listen on for the VRF's neighbours. */

@@ -2,6 +2,7 @@
  * The SIDs of this router, wanted and in the kernel: a few a VRF. The same ways as FibTable: want
  * and unwant note, flush acts, a refusal stays with its SID, what is found right is left alone.
  */
+import { setImmediate as pause } from 'node:timers/promises'
 import { hexOf, i32 } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, LocalSid, RouteNotice, SidTarget } from './kernel.ts'
@@ -10,6 +11,8 @@ import { ROUTE_METRIC, RT_TABLE_MAIN, RTPROT_SRV6D } from './rtnetlink-constants
 import { sidAction } from './rtnetlink-encode.ts'
 
 const TAKEN = 'a route of another protocol has its prefix and metric'
+/** SIDs written in one go before the event loop gets its turn. */
+const BEFORE_OTHERS = 64
 
 export type SidState = 'pending' | 'installed' | 'failed'
 
@@ -31,10 +34,16 @@ export class LocalSidTable {
   readonly #entries = new Map<string, Entry>()
   readonly #dirty = new Set<string>()
   #running: Promise<void> | undefined
+  #listener: (sids: readonly LocalSid[]) => void = () => {}
 
   constructor(kernel: Kernel, log: Logger) {
     this.#kernel = kernel
     this.#log = log
+  }
+
+  /** Told after each flush which SIDs the kernel was asked about. */
+  listen(listener: (sids: readonly LocalSid[]) => void): void {
+    this.#listener = listener
   }
 
   want(sid: LocalSid): void {
@@ -92,19 +101,28 @@ export class LocalSidTable {
   }
 
   flush(): Promise<void> {
-    this.#running ??= this.#flushAll().finally(() => {
+    this.#running ??= this.#flushRounds().finally(() => {
       this.#running = undefined
     })
     return this.#running
   }
 
+  async #flushRounds(): Promise<void> {
+    do await this.#flushAll()
+    while (this.#dirty.size > 0)
+  }
+
   async #flushAll(): Promise<void> {
+    const asked: LocalSid[] = []
     // Set iteration also reaches what is added while it runs.
     for (const key of this.#dirty) {
       this.#dirty.delete(key)
       const entry = this.#entries.get(key)
-      if (entry && !entry.stale) await this.#bring(key, entry)
+      if (!entry || entry.stale) continue
+      await this.#bring(key, entry)
+      if (asked.push(entry.sid) % BEFORE_OTHERS === 0) await pause()
     }
+    if (asked.length > 0) this.#listener(asked)
   }
 
   async #bring(key: string, entry: Entry): Promise<void> {
@@ -144,6 +162,11 @@ export class LocalSidTable {
         this.#entries.set(keyOf(sid), found)
       }
     }
+  }
+
+  /** Adopted SIDs that nobody asked for. */
+  stale(): LocalSid[] {
+    return [...this.#entries.values()].filter((entry) => entry.stale).map((entry) => entry.sid)
   }
 
   /** Gives up the adopted SIDs that nobody asked for; returns how many. */

@@ -32,13 +32,15 @@ export async function adoptKernel(tables: KernelTables): Promise<KernelDump> {
   return dump
 }
 
-/** After the last End-of-RIB or its timer: removes what was adopted and not asked for again. */
+/**
+ * After the last End-of-RIB or its timer: removes the routes that were adopted and not asked for
+ * again. SIDs have a time of their own: neighbours may still send to them.
+ */
 export async function sweepKernel(tables: KernelTables): Promise<void> {
   const routes = tables.fib.sweep()
-  const sids = tables.sids.sweep()
   tables.nexthops.sweep()
-  if (routes + sids > 0) tables.log.info({ routes, sids }, 'stale routes and SIDs removed')
-  await Promise.all([tables.fib.flush(), tables.sids.flush()])
+  if (routes > 0) tables.log.info({ routes }, 'stale routes removed')
+  await tables.fib.flush()
 }
 
 /** After a link or nexthop event or an overflow: looks again and puts back what went missing. */

@@ -20,6 +20,10 @@ export const Why = {
   OWN_NEXT_HOP: 9,
   NEXT_HOP_NOT_CONNECTED: 10,
   MARTIAN: 11,
+  SID_EXHAUSTED: 12,
+  SID_PENDING: 13,
+  SID_REFUSED: 14,
+  SID_NONE: 15,
   DECISION: 20,
 } as const
 
@@ -34,6 +38,10 @@ const PROBLEM_TEXT: Record<number, string> = {
   [Why.FIRST_AS]: 'first AS in AS_PATH is not the neighbour',
   [Why.OWN_NEXT_HOP]: 'next hop is an address of this router',
   [Why.MARTIAN]: 'no router forwards this prefix: loopback, link-local or multicast',
+  [Why.SID_EXHAUSTED]: 'not announced: the locator of the VRF has no free SID',
+  [Why.SID_PENDING]: 'not announced yet: its SID is on its way to the kernel',
+  [Why.SID_REFUSED]: 'not announced: the kernel refused its SID',
+  [Why.SID_NONE]: 'not announced: the data plane has no SID for this family',
   [Why.NEXT_HOP_NOT_CONNECTED]: 'next hop is on no connected network of the VRF',
 }
 

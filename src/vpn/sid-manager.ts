@@ -1,115 +1,150 @@
-import { equalBytes, getBits, hexOf, putBits } from '../base/bytes.ts'
-import type { SidStructure } from '../wire/prefix-sid.ts'
+import { hexOf } from '../base/bytes.ts'
+import { formatAddress } from '../wire/address.ts'
+import {
+  type FunctionCounts,
+  functionOf,
+  isInside,
+  type Locator,
+  LocatorFunctions,
+  sidOf,
+} from './locator.ts'
 
-/** A locator of this router (RFC 8986 §3.1). */
-export interface Locator {
-  readonly name: string
-  /** 16 octets, zero behind the prefix. */
-  readonly prefix: Uint8Array
-  readonly structure: SidStructure
-  /** SIDs of this locator are announced with the NEXT-CSID flavor (RFC 9800 §4.1). */
-  readonly nextCsid: boolean
-}
-
-/** One SID that this router has allocated to a VRF. */
-export interface LocalSid {
-  readonly sid: Uint8Array
-  /** IANA "SRv6 Endpoint Behaviors" code point. */
-  readonly behavior: number
+/** What a SID is to be for. */
+export interface SidRequest {
   readonly locator: Locator
   readonly vrf: string
-  readonly table: number
+  /** IANA "SRv6 Endpoint Behaviors" code point, as announced. */
+  readonly behavior: number
+  /**
+   * What the kernel would tell of it (behaviour without its flavor, table or next hop and device):
+   * a SID that a former run left with the same is taken over.
+   */
+  readonly identity: string
+  /** The SID that the configuration names. */
+  readonly explicit?: Uint8Array | undefined
+  /** Of what it is for, the same in every run: several SIDs of one identity are told apart by it. */
+  readonly hash?: number | undefined
 }
 
-/** What the kernel still had at start: who had which SID, by routing table and address family. */
-export interface RecoveredSid {
+/** One SID that this router has allocated. */
+export interface LocalSid extends SidRequest {
   readonly sid: Uint8Array
-  readonly table: number
-  /** The behaviour without its flavor: kernels do not tell End.DT46 from its NEXT-CSID form. */
-  readonly plainBehavior: number
 }
 
-/** Classic functions start at 1: the smallest label is then 16 for a function of 16 bits. */
-const FIRST_CLASSIC = 1
-/** uSID functions of a 16-bit local block start at 0xe000, as other implementations have it. */
-const FIRST_NEXT_CSID_16 = 0xe000
+export interface LocatorRow extends FunctionCounts {
+  readonly locator: Locator
+}
 
 export class SidExhausted extends Error {
   override readonly name = 'SidExhausted'
 }
 
 /**
- * Allocates the functions of the locators. A SID found in the kernel at start goes back to its
- * VRF, so that a restart changes no SID; a new one takes the lowest free function.
+ * Allocates SIDs of the locators. A SID found in the kernel at start goes back to what it was for,
+ * so that a restart changes no SID; until `forgetRecovered` nobody else gets it.
  */
 export class SidManager {
-  readonly #locators: ReadonlyMap<string, Locator>
-  readonly #used = new Map<string, LocalSid>()
-  readonly #recovered: RecoveredSid[] = []
+  readonly #locators: readonly LocatorFunctions[]
+  readonly #sids = new Set<LocalSid>()
+  /** By identity: functions that the kernel had at the start and nobody has asked for yet. */
+  readonly #recovered = new Map<LocatorFunctions, Map<string, Set<number>>>()
+  /** Functions that the configuration gives away: nobody else gets them. */
+  readonly #explicit = new Map<LocatorFunctions, Set<number>>()
 
-  constructor(locators: readonly Locator[]) {
-    this.#locators = new Map(locators.map((locator) => [locator.name, locator]))
+  constructor(locators: readonly Locator[], explicit: readonly Uint8Array[] = []) {
+    this.#locators = locators.map((locator) => new LocatorFunctions(locator))
+    for (const functions of this.#locators) {
+      this.#recovered.set(functions, new Map())
+      const inside = explicit.filter((sid) => isInside(sid, functions.locator))
+      const reserved = new Set(inside.map((sid) => functionOf(sid, functions.locator)))
+      for (const func of reserved) functions.reserve(func)
+      this.#explicit.set(functions, reserved)
+    }
   }
 
-  recover(sid: RecoveredSid): void {
-    this.#recovered.push(sid)
+  /** A SID that the kernel had at start. */
+  recover(sid: Uint8Array, identity: string): void {
+    const functions = this.#functionsOf(sid)
+    if (functions === undefined) return
+    const func = functionOf(sid, functions.locator)
+    if (!functions.reserve(func)) return
+    const known = this.#recovered.get(functions)!
+    const same = known.get(identity) ?? new Set()
+    known.set(identity, same.add(func))
+  }
+
+  /** What nobody asked for since the start is free for others; true if there was any. */
+  forgetRecovered(): boolean {
+    let any = false
+    for (const [functions, identities] of this.#recovered) {
+      for (const funcs of identities.values()) {
+        for (const func of funcs) functions.free(func)
+        any ||= funcs.size > 0
+      }
+      identities.clear()
+    }
+    return any
   }
 
   locatorOf(sid: Uint8Array): Locator | undefined {
-    for (const locator of this.#locators.values()) {
-      if (isInside(sid, locator)) return locator
-    }
-    return undefined
+    return this.#functionsOf(sid)?.locator
   }
 
   all(): LocalSid[] {
-    return [...this.#used.values()]
+    return [...this.#sids]
   }
 
-  /** A SID for a VRF; throws SidExhausted when every function of the locator is taken. */
-  allocate(
-    locator: Locator,
-    vrf: string,
-    table: number,
-    behavior: number,
-    plainBehavior: number,
-  ): LocalSid {
-    const known = this.#recovered.find(
-      (r) =>
-        r.table === table &&
-        r.plainBehavior === plainBehavior &&
-        isInside(r.sid, locator) &&
-        !this.#used.has(hexOf(r.sid)),
-    )
-    const sid = known?.sid ?? this.#lowestFree(locator)
-    const row: LocalSid = { sid, behavior, locator, vrf, table }
-    this.#used.set(hexOf(sid), row)
+  locators(): LocatorRow[] {
+    return this.#locators.map((each) => ({ locator: each.locator, ...each.counts }))
+  }
+
+  /** Throws SidExhausted when every function of the locator is taken. */
+  allocate(request: SidRequest): LocalSid {
+    const functions = this.#locators.find((each) => each.locator.name === request.locator.name)!
+    const sid = request.explicit ?? sidOf(request.locator, this.#functionFor(request, functions))
+    const row: LocalSid = { ...request, sid }
+    this.#sids.add(row)
     return row
   }
 
   release(row: LocalSid): void {
-    this.#used.delete(hexOf(row.sid))
+    const functions = this.#functionsOf(row.sid)
+    if (!this.#sids.delete(row) || functions === undefined) return
+    const func = functionOf(row.sid, functions.locator)
+    if (!this.#explicit.get(functions)!.has(func)) functions.free(func)
   }
 
-  #lowestFree(locator: Locator): Uint8Array {
-    const { blockBits, nodeBits, functionBits } = locator.structure
-    const first = locator.nextCsid && functionBits === 16 ? FIRST_NEXT_CSID_16 : FIRST_CLASSIC
-    const end = 2 ** functionBits
-    const sid = locator.prefix.slice()
-    for (let f = first; f < end; f++) {
-      putBits(sid, blockBits + nodeBits, functionBits, (f * 2 ** (32 - functionBits)) >>> 0)
-      const key = hexOf(sid)
-      if (!this.#used.has(key) && !this.#recovered.some((r) => hexOf(r.sid) === key)) return sid
+  #functionFor(request: SidRequest, functions: LocatorFunctions): number {
+    const { identity, hash, locator } = request
+    const mine = this.#recovered.get(functions)!.get(identity)
+    if (hash !== undefined) {
+      for (const func of functions.probes(hash)) {
+        if (mine?.delete(func) || functions.reserve(func)) return func
+      }
+    } else if (mine) {
+      for (const func of mine) {
+        mine.delete(func)
+        return func
+      }
     }
-    throw new SidExhausted(`locator ${locator.name} has no free function of ${functionBits} bits`)
+    const func = functions.take()
+    if (func !== -1) return func
+    const { functionBits } = locator.structure
+    const prefix = `${formatAddress(locator.prefix, 0, 16)}, ${functionBits} bits of function`
+    throw new SidExhausted(`locator ${locator.name} (${prefix}) has no free SID`)
+  }
+
+  #functionsOf(sid: Uint8Array): LocatorFunctions | undefined {
+    return this.#locators.find(({ locator }) => isInside(sid, locator))
   }
 }
 
-function isInside(sid: Uint8Array, locator: Locator): boolean {
-  const { blockBits, nodeBits } = locator.structure
-  const bits = blockBits + nodeBits
-  const whole = bits >>> 3
-  if (!equalBytes(sid, 0, locator.prefix, 0, whole)) return false
-  const rest = bits & 7
-  return getBits(sid, whole * 8, rest) === getBits(locator.prefix, whole * 8, rest)
+/** What a SID by a routing table is for, as the kernel tells it. */
+export function tableIdentity(plainBehavior: number, table: number): string {
+  return `${plainBehavior} table ${table}`
+}
+
+/** What a SID to a next hop is for: `gateway` empty for the device alone. */
+export function nextHopIdentity(plain: number, gateway: Uint8Array, ifindex: number): string {
+  return `${plain} via ${hexOf(gateway)} dev ${ifindex}`
 }

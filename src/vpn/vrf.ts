@@ -1,7 +1,6 @@
 import { u32 } from '../base/bytes.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { Family } from '../wire/registry.ts'
-import type { LocalSid } from './sid-manager.ts'
 
 export const ADDRESS_FAMILIES = [Family.IPV4_UNICAST, Family.IPV6_UNICAST] as const
 export type AddressFamily = (typeof ADDRESS_FAMILIES)[number]
@@ -30,14 +29,12 @@ export interface VrfSpec {
   readonly exportStatic: boolean
 }
 
-/** One customer's network on this router: its tables, its identity in the VPN, its SIDs. */
+/** One customer's network on this router: its tables and its identity in the VPN. */
 export class Vrf {
   readonly spec: VrfSpec
   /** The RD as the two words that stand in front of a VPN key. */
   readonly rdWords: readonly [number, number]
   readonly #ribs: ReadonlyMap<AddressFamily, LocRib>
-  /** The SID that VPN routes of a family carry; undefined: none could be allocated. */
-  readonly sids = new Map<AddressFamily, LocalSid>()
 
   constructor(spec: VrfSpec, context: RibContext) {
     this.spec = spec

@@ -403,7 +403,7 @@ t.test('a wrong command line: exit status 2 and what was expected', async (t) =>
   t.equal(await wrong('show neighbors ce1'), '"ce1": expected the address of a neighbor')
   t.equal(
     await wrong('show'),
-    `expected show and one of routes, neighbors, vrfs, sids, status (--help tells more)`,
+    `expected show and one of routes, neighbors, vrfs, sids, locators, status (--help tells more)`,
   )
   t.equal(await wrong('show rutes'), 'unknown command: rutes (--help tells more)')
   t.equal(await wrong('show routes --jsno'), 'unknown argument: jsno (--help tells more)')

@@ -50,6 +50,41 @@ const append = (...lines: string[]): string => `${GOOD}${lines.join('\n')}\n`
 
 const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
   [
+    'a named SID outside its locator',
+    edit(12, '    sids: { dt46: "fcbb:bb00:2:1::" }'),
+    '12:19 vrfs.red.sids.dt46: "fcbb:bb00:2:1::": expected a SID in fcbb:bb00:1::/48, the locator main',
+  ],
+  [
+    'a named SID that is longer than its locator makes them, or has no function',
+    edit(
+      12,
+      '    sid: per-family',
+      '    sids:',
+      '      dt4: "fcbb:bb00:1:1:2::"',
+      '      dt6: "fcbb:bb00:1::"',
+    ),
+    '14:12 vrfs.red.sids.dt4: "fcbb:bb00:1:1:2::": expected no bits behind the 16 of the function, such as fcbb:bb00:1:1::',
+    '15:12 vrfs.red.sids.dt6: "fcbb:bb00:1::": expected a function other than 0',
+  ],
+  [
+    'a named SID that another VRF has',
+    `${edit(12, '    sids: { dt46: "fcbb:bb00:1:1::" }').replace(
+      '"65000:20"] }',
+      '"65000:20"] }\n    sids: { dt46: "fcbb:bb00:1:1::" }',
+    )}`,
+    '17:19 vrfs.blue.sids.dt46: "fcbb:bb00:1:1::": expected a SID of its own (vrfs.red.sids.dt46 has it)',
+  ],
+  [
+    'a named SID of a behaviour that the VRF does not use',
+    edit(12, '    sids: { dt4: "fcbb:bb00:1:1::" }'),
+    '12:18 vrfs.red.sids.dt4: "fcbb:bb00:1:1::": expected dt46 where sid is per-vrf',
+  ],
+  [
+    'a named SID of a VRF with one a prefix',
+    edit(12, '    sid: per-prefix', '    sids: { dt4: "fcbb:bb00:1:1::" }'),
+    '13:18 vrfs.red.sids.dt4: "fcbb:bb00:1:1::": expected no named SID where sid is per-prefix',
+  ],
+  [
     'a key that does not exist',
     append('dataplan: { mode: vrf }'),
     '20:1 dataplan: unknown key: did you mean "dataplane"?',
@@ -57,7 +92,7 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
   [
     'a key that resembles none',
     edit(10, '    rd: "65000:110"', '    colour: red'),
-    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, interfaces, redistribute, static-routes, neighbors',
+    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, sids, interfaces, redistribute, static-routes, neighbors',
   ],
   [
     'a key with an underscore',

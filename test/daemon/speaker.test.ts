@@ -846,6 +846,10 @@ t.test('a VRF that left the configuration loses its routes and its SID', async (
   await remote.up({ families: VPN })
   await remote.endOfRib(...VPN)
   t.same(router.fib(10), [])
+  t.match(router.show.sids(), [{ vrf: 'blue' }, { vrf: null, state: 'draining' }])
+  await router.pass(59)
+  t.equal(kernel.sids.size, 2, 'packets may be under way')
+  await router.pass(2)
   t.equal(kernel.sids.size, 1)
 })
 

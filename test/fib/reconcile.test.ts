@@ -63,6 +63,10 @@ t.test('killed and started again: nothing is written, a stranger is swept', asyn
   t.equal(kernel.operations.length, before)
   t.equal(second.sids.counts.stale, 1)
   await sweepKernel(second)
+  t.equal(kernel.sids.size, 2, 'SIDs have a time of their own')
+  t.same(second.sids.stale(), [sid(99, vrf)])
+  second.sids.sweep()
+  await second.sids.flush()
   t.equal(kernel.sids.size, 1)
   t.same(
     kernel.operations.slice(before).map((o) => `${o.op} ${o.what}`),

@@ -11,12 +11,12 @@ import { VpnExport } from '../../src/vpn/export.ts'
 import { VpnImport } from '../../src/vpn/import.ts'
 import { RouteTargetIndex } from '../../src/vpn/route-target-index.ts'
 import { Vrf, vpnFamilyOf } from '../../src/vpn/vrf.ts'
-import { Behavior } from '../../src/wire/endpoint-behavior.ts'
 import { Family, Outcome } from '../../src/wire/registry.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { UpdateView } from '../../src/wire/update-view.ts'
 import { address, rd } from '../support/builder.ts'
 import { adjRibIn, outRules, sessionOf, ToldNeighbor, World } from '../support/rib.ts'
+import { serviceSids } from '../support/sids.ts'
 import { bytes, capturedMessages } from '../support/vectors.ts'
 
 const { IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6 } = Family
@@ -60,19 +60,16 @@ function router() {
   const vrf = new Vrf(spec, world)
   const index = new RouteTargetIndex(world.attrs)
   index.add(vrf)
-  const structure = { blockBits: 32, nodeBits: 16, functionBits: 16, argumentBits: 0 }
-  const locator = { name: 'main', prefix: address('fcbb:bb00:1::'), structure, nextCsid: false }
-  const sid = { sid: address('fcbb:bb00:1:1::'), behavior: Behavior.END_DT46, locator }
+  const { sids } = serviceSids(world, 'per-vrf')
   const ce = world.peer('172.16.1.2')
   const core = world.peer('2001:db8::2', { ebgp: false, vrf: 0 })
   const told: [AdjRibOut, ToldNeighbor][] = []
   for (const family of INNER) {
     const inner = vrf.rib(family)
     world.ribs.push(inner)
-    vrf.sids.set(family, { ...sid, vrf: 'red', table: 10 })
     const outer = vpn.find((rib) => rib.family === vpnFamilyOf(family))!
     new VpnImport(outer, index, world)
-    new VpnExport(vrf, family, outer, world, address('2001:db8:ffff::1'))
+    new VpnExport(vrf, family, outer, sids, world, address('2001:db8:ffff::1'))
     inner.importsFrom(outer.prefixes)
     const own = address(family === IPV4_UNICAST ? '172.16.1.1' : '2001:db8:1::1')
     const toCe = new OutPolicy(outRules(family, { nextHop: own, asOverride: true }), world.attrs)

@@ -1,5 +1,6 @@
 /** A ShowSource with two customers, one path of each kind, and a neighbour that is down. */
 import type {
+  Locator,
   Neighbor,
   Route,
   RoutePath,
@@ -40,6 +41,7 @@ const ROUTE: Route = {
   prefix: '10.1.0.0/24',
   installed: 'installed',
   fibDetail: null,
+  notAnnounced: null,
   paths: [],
 }
 
@@ -60,6 +62,7 @@ export const ROUTES: Route[] = [
   {
     ...ROUTE,
     fibDetail: 'via 172.16.1.2 dev red',
+    notAnnounced: null,
     paths: [
       { ...PATH, neighbor: '172.16.1.2', nextHop: '172.16.1.2', asPath: '65101', med: 20 },
       { ...VPN_PATH, best: false, why: 'longer AS path', asPath: '65102 65101' },
@@ -69,6 +72,7 @@ export const ROUTES: Route[] = [
     ...ROUTE,
     prefix: '10.2.0.0/24',
     fibDetail: 'seg6 encap.red fcbb:bb00:2:e000:: dev core',
+    notAnnounced: null,
     paths: [
       VPN_PATH,
       {
@@ -90,6 +94,7 @@ export const ROUTES: Route[] = [
     prefix: '172.16.1.0/24',
     installed: 'installed',
     fibDetail: 'dev red',
+    notAnnounced: null,
     paths: [{ ...PATH, source: 'connected', localPref: null }],
   },
   {
@@ -98,6 +103,7 @@ export const ROUTES: Route[] = [
     prefix: '2001:db8:a2::/64',
     installed: 'failed',
     fibDetail: 'ENOBUFS: no buffer space available',
+    notAnnounced: null,
     paths: [{ ...VPN_PATH, stale: true }],
   },
   {
@@ -225,6 +231,8 @@ export const SIDS: Sid[] = [
     behavior: 'End.DT46',
     vrf: 'red',
     table: 10,
+    nextHop: null,
+    prefix: null,
     device: 'vrf-red',
     state: 'installed',
     why: null,
@@ -236,10 +244,25 @@ export const SIDS: Sid[] = [
     behavior: 'End.DT46',
     vrf: 'blue',
     table: 20,
+    nextHop: null,
+    prefix: null,
     device: 'vrf-blue',
     state: 'failed',
     why: 'EPERM: net.vrf.strict_mode is 0',
     structure: '32/16/16/0',
+  },
+]
+
+export const LOCATORS: Locator[] = [
+  {
+    name: 'main',
+    prefix: 'fcbb:bb00:1::/48',
+    structure: '32/16/16/0',
+    behavior: 'usid',
+    vrfs: ['red', 'blue'],
+    total: 8192,
+    used: 2,
+    free: 8190,
   },
 ]
 
@@ -285,6 +308,10 @@ export class FakeShowSource implements ShowSource {
 
   sids(): Sid[] {
     return this.sidTable
+  }
+
+  locators(): Locator[] {
+    return LOCATORS
   }
 
   status(): Status {

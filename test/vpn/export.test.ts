@@ -1,10 +1,13 @@
 import t from 'tap'
+import { Why } from '../../src/rib/decision.ts'
 import { type NextHopId, Reach } from '../../src/rib/next-hop.ts'
 import { PathKind } from '../../src/rib/path-table.ts'
 import { VpnExport } from '../../src/vpn/export.ts'
-import type { LocalSid } from '../../src/vpn/sid-manager.ts'
+import type { Locator } from '../../src/vpn/locator.ts'
+import type { SidPlan } from '../../src/vpn/service-sids.ts'
 import { Vrf } from '../../src/vpn/vrf.ts'
 import { Behavior } from '../../src/wire/endpoint-behavior.ts'
+import { readServiceSid, ServiceSid } from '../../src/wire/prefix-sid.ts'
 import { Family } from '../../src/wire/registry.ts'
 import {
   address,
@@ -28,24 +31,35 @@ import {
   u8,
 } from '../support/builder.ts'
 import { concat, toHex } from '../support/hex.ts'
-import { bests, pathsOf, World } from '../support/rib.ts'
+import { bests, nextHopText, pathsOf, World } from '../support/rib.ts'
+import { locator, serviceSids } from '../support/sids.ts'
 
 const { IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6 } = Family
 const SOURCE = address('2001:db8:ffff::1')
 const GATEWAY = address('172.16.1.2')
+const DT6 = { classic: Behavior.END_DT6, nextCsid: Behavior.END_DT6_NEXT_CSID }
 const SITE = u8(0, 3, 0xfd, 0xe8, 0, 0, 0, 7)
 
-function localSid(text: string, behavior: number): LocalSid {
-  const structure = { blockBits: 32, nodeBits: 16, functionBits: 16, argumentBits: 0 }
-  const locator = { name: 'main', prefix: address('fcbb:bb00:1::'), structure, nextCsid: false }
-  return { sid: address(text), behavior, locator, vrf: 'red', table: 10 }
-}
+/** The SIDs of the families, named. */
+const EXPLICIT = new Map([
+  [Behavior.END_DT4 as number, address('fcbb:bb00:1:4::')],
+  [Behavior.END_DT6 as number, address('fcbb:bb00:1:6::')],
+])
 
 /** What the wire form of such a SID is, whole. */
 const sidAttr = (text: string, behavior: number) =>
   prefixSid(l3Service(sidInformation(text, behavior, sidStructure(32, 16, 16, 0, 0, 0))))
 
-function setUp(of: { connected?: boolean; static?: boolean; targets?: string[] } = {}) {
+interface Setting {
+  connected?: boolean
+  static?: boolean
+  targets?: string[]
+  sid?: Parameters<typeof serviceSids>[1]
+  plan?: Partial<SidPlan>
+  locator?: Locator
+}
+
+function setUp(of: Setting = {}) {
   const world = new World()
   const ribs = [world.rib(VPNV4, 'vpn'), world.rib(VPNV6, 'vpn')] as const
   const spec = {
@@ -59,25 +73,43 @@ function setUp(of: { connected?: boolean; static?: boolean; targets?: string[] }
     exportStatic: of.static ?? true,
   }
   const vrf = new Vrf(spec, world)
-  vrf.sids.set(IPV4_UNICAST, localSid('fcbb:bb00:1:4::', Behavior.END_DT4))
-  vrf.sids.set(IPV6_UNICAST, localSid('fcbb:bb00:1:6::', Behavior.END_DT6))
+  const own = serviceSids(world, of.sid ?? 'per-family', {
+    plan: of.plan ?? { explicit: EXPLICIT },
+    ...(of.locator ? { locator: of.locator } : {}),
+  })
   const inner = [vrf.rib(IPV4_UNICAST), vrf.rib(IPV6_UNICAST)] as const
   world.ribs.push(...inner)
-  new VpnExport(vrf, IPV4_UNICAST, ribs[0], world, SOURCE)
-  new VpnExport(vrf, IPV6_UNICAST, ribs[1], world, SOURCE)
+  const exports = [
+    new VpnExport(vrf, IPV4_UNICAST, ribs[0], own.sids, world, SOURCE),
+    new VpnExport(vrf, IPV6_UNICAST, ribs[1], own.sids, world, SOURCE),
+  ] as const
   const ce = world.peer('172.16.1.2')
   /** A path of the VRF; words of its prefix, 4 or 16 octets. */
-  const put = (net: string, kind: PathKind = PathKind.RECEIVED, ...attrs: Uint8Array[]) => {
+  const put = (net: string, kind: PathKind = PathKind.RECEIVED, ...attrs: Uint8Array[]) =>
+    putVia(GATEWAY, net, kind, ...attrs)
+  /** The same by another gateway, the device alone (empty) or into nothing (null). */
+  const putVia = (
+    gateway: Uint8Array | null,
+    net: string,
+    kind: PathKind = PathKind.RECEIVED,
+    ...attrs: Uint8Array[]
+  ) => {
     const octets = new DataView(address(net).buffer)
     const words = Int32Array.from({ length: octets.byteLength / 4 }, (_, k) =>
       octets.getInt32(4 * k),
     )
     const rib = inner[words.length === 1 ? 0 : 1]
     const all = concat(...(attrs.length > 0 ? attrs : [origin(0), asPath([65101])]))
-    const set = world.attrs.fromBytes(GATEWAY, 0, 4, all, 0, all.length)
+    const nh = gateway ?? new Uint8Array(0)
+    const set = world.attrs.fromBytes(nh, 0, nh.length, all, 0, all.length)
     const prefix = rib.prefixes.intern(words, 0, words.length === 1 ? 24 : 64)
     const peer = kind <= PathKind.EXPORTED ? world.peers.local : ce
-    const hop = world.nextHops.gateway(3, GATEWAY, 0, 4)
+    const hop =
+      gateway === null
+        ? (0 as NextHopId)
+        : gateway.length === 0
+          ? world.nextHops.device(3, 7)
+          : world.nextHops.gateway(3, gateway, 0, gateway.length)
     const path = rib.put(prefix, peer.id, kind, 0, set, 0, hop, 0)
     rib.prefixes.release(prefix)
     return { path, rib }
@@ -92,7 +124,7 @@ function setUp(of: { connected?: boolean; static?: boolean; targets?: string[] }
     const set = rib.paths.attrsOf(pathsOf(rib, text)[0]!)
     return toHex(world.attrs.bytes.subarray(world.attrs.attrsAt(set), world.attrs.attrsEnd(set)))
   }
-  return { world, ribs, vrf, put, exported, octets }
+  return { world, ribs, put, putVia, exported, octets, exports, ...own }
 }
 
 const targets = (...more: Uint8Array[]) =>
@@ -184,11 +216,13 @@ t.test('a route that cannot be forwarded here is not announced', async (t) => {
 })
 
 t.test('a VRF without a SID for a family exports nothing of it', async (t) => {
-  const { vrf, put, exported } = setUp()
-  vrf.sids.delete(IPV4_UNICAST)
+  const byTable = new Map([[IPV6_UNICAST, DT6]])
+  const { put, exported, ribs } = setUp({ plan: { byTable } })
   put('10.1.0.0')
   put('2001:db8:a::')
   t.same(exported(), ['65000:110 2001:db8:a::/64'])
+  const [path] = pathsOf(ribs[0], '65000:110 10.1.0.0/24')
+  t.equal(ribs[0].paths.whyOf(path!), Why.SID_NONE, 'but it is there, with the reason')
 })
 
 t.test('no export targets: no EXTENDED_COMMUNITIES, but a SID', async (t) => {
@@ -196,4 +230,151 @@ t.test('no export targets: no EXTENDED_COMMUNITIES, but a SID', async (t) => {
   put('10.1.0.0')
   const sid = sidAttr('fcbb:bb00:1:4::', Behavior.END_DT4)
   t.equal(octets('65000:110 10.1.0.0/24'), toHex(concat(origin(0), asPath([65101]), sid)))
+})
+
+const CE = ['172.16.1.2', '172.16.1.3'].map(address)
+const CE6 = address('2001:db8:1::2')
+const AUTO = { explicit: new Map() }
+
+/** The SID that each exported route carries: 'prefix behavior function'. */
+function announced({ world, ribs }: ReturnType<typeof setUp>): string[] {
+  world.settle()
+  return ribs.flatMap((rib, at) =>
+    [...bests(rib)].map(([text, path]) => {
+      world.attrs.find(rib.paths.attrsOf(path), 40)
+      const sid = new ServiceSid()
+      const { bytes, valueAt, valueEnd } = world.attrs
+      readServiceSid(bytes, valueAt, valueEnd, sid, at === 0, at === 1)
+      const func = (bytes[sid.sidAt + 6]! << 8) | bytes[sid.sidAt + 7]!
+      return `${text.split(' ')[1]} ${sid.behavior} ${func}`
+    }),
+  )
+}
+
+t.test('per-ce: one SID a gateway and family, what has no gateway by the table', async (t) => {
+  const all = setUp({ sid: 'per-ce', plan: AUTO })
+  const { putVia, keeper, world } = all
+  putVia(CE[0]!, '10.1.0.0')
+  putVia(CE[0]!, '10.2.0.0')
+  putVia(CE[1]!, '10.3.0.0', PathKind.STATIC)
+  putVia(CE6, '2001:db8:a::')
+  putVia(new Uint8Array(0), '10.4.0.0', PathKind.CONNECTED)
+  putVia(null, '10.5.0.0', PathKind.STATIC)
+  const { END_DT4, END_DX4, END_DX6 } = Behavior
+  t.same(announced(all), [
+    `10.1.0.0/24 ${END_DX4} 3`,
+    `10.2.0.0/24 ${END_DX4} 3`,
+    `10.3.0.0/24 ${END_DX4} 4`,
+    `10.4.0.0/24 ${END_DT4} 1`,
+    `10.5.0.0/24 ${END_DT4} 1`,
+    `2001:db8:a::/64 ${END_DX6} 5`,
+  ])
+  const hops = keeper.rows.map((row) => row.nextHop && nextHopText(world, row.nextHop))
+  t.same(hops, [0, 0, '172.16.1.2', '172.16.1.3', '2001:db8:1:0:0:0:0:2'])
+})
+
+t.test('per-ce: a SID goes with its last route, and comes back if that does in time', async (t) => {
+  const all = setUp({ sid: 'per-ce', plan: AUTO })
+  const { putVia, keeper, world, manager } = all
+  const one = putVia(CE[0]!, '10.1.0.0')
+  const two = putVia(CE[0]!, '10.2.0.0')
+  world.settle()
+  const before = manager.all().length
+  one.rib.removePath(one.path)
+  world.settle()
+  t.equal(keeper.dropped.size, 0)
+  two.rib.removePath(two.path)
+  world.settle()
+  t.equal(keeper.dropped.size, 1)
+  putVia(CE[0]!, '10.2.0.0')
+  t.same(announced(all), [`10.2.0.0/24 ${Behavior.END_DX4} 3`])
+  t.equal(keeper.dropped.size, 0)
+  const { rib } = two
+  rib.removePath(pathsOf(rib, '10.2.0.0/24')[0]!)
+  world.settle()
+  keeper.drain()
+  t.equal(manager.all().length, before - 1)
+  t.same(world.leftovers, [0, 0, 0, 0])
+})
+
+t.test(
+  'make before break: a route moves to the SID of its new gateway once it is there',
+  async (t) => {
+    const all = setUp({ sid: 'per-ce', plan: AUTO })
+    const { putVia, keeper, exports } = all
+    putVia(CE[0]!, '10.1.0.0')
+    t.same(announced(all), [`10.1.0.0/24 ${Behavior.END_DX4} 3`])
+    keeper.answer = () => 'pending'
+    putVia(CE[1]!, '10.1.0.0')
+    t.same(announced(all), [`10.1.0.0/24 ${Behavior.END_DX4} 3`], 'still')
+    t.equal(keeper.dropped.size, 0)
+    const row = keeper.rows.at(-1)!
+    row.state = 'installed'
+    exports[0].onSids(new Set([row]))
+    t.same(announced(all), [`10.1.0.0/24 ${Behavior.END_DX4} 4`])
+    t.same(
+      [...keeper.dropped].map((each) => each.number),
+      [row.number - 1],
+    )
+  },
+)
+
+t.test('a route whose SID is pending, then refused, says so and is not announced', async (t) => {
+  const all = setUp({ sid: 'per-ce', plan: AUTO })
+  const { putVia, keeper, exports, ribs, world } = all
+  keeper.answer = () => 'pending'
+  putVia(CE[0]!, '10.1.0.0')
+  const why = () => {
+    world.settle()
+    return ribs[0].paths.whyOf(pathsOf(ribs[0], '65000:110 10.1.0.0/24')[0]!)
+  }
+  t.equal(why(), Why.SID_PENDING)
+  const row = keeper.rows.at(-1)!
+  for (const [state, reason] of [
+    ['failed', Why.SID_REFUSED],
+    ['installed', Why.BEST],
+    ['failed', Why.SID_REFUSED],
+  ] as const) {
+    row.state = state
+    exports[0].onSids(new Set([row]))
+    t.equal(why(), reason)
+  }
+  t.same(announced(all), [])
+})
+
+t.test('per-prefix: one SID a prefix, to its gateway or by the table', async (t) => {
+  const sidsNow = () => {
+    const all = setUp({ sid: 'per-prefix', plan: AUTO })
+    for (const net of ['10.3.0.0', '10.1.0.0', '10.2.0.0']) all.putVia(CE[0]!, net)
+    all.putVia(new Uint8Array(0), '10.4.0.0', PathKind.CONNECTED)
+    return announced(all)
+  }
+  const before = sidsNow()
+  t.same(
+    before.map((line) => Number(line.split(' ')[1])),
+    [17, 17, 17, 19],
+  )
+  t.equal(new Set(before.map((line) => line.split(' ')[2])).size, 4)
+  t.same(sidsNow(), before, 'the same in every run')
+})
+
+t.test('no SID left: the route says so, and is announced when one is given back', async (t) => {
+  const tiny = locator('fcbb:bb00:1::', { functionBits: 2 })
+  const all = setUp({ sid: 'per-ce', plan: AUTO, locator: tiny })
+  const { putVia, keeper, ribs, exports, world, sids } = all
+  const first = putVia(CE[0]!, '10.1.0.0')
+  putVia(CE[1]!, '10.2.0.0')
+  const texts = () => announced(all).map((line) => line.split(' ')[0])
+  t.same(texts(), ['10.1.0.0/24'])
+  const [path] = pathsOf(ribs[0], '65000:110 10.2.0.0/24')
+  t.equal(ribs[0].paths.whyOf(path!), Why.SID_EXHAUSTED)
+  t.match(sids.problem, /locator main \(fcbb:bb00:1::, 2 bits of function\) has no free SID/)
+  first.rib.removePath(first.path)
+  world.settle()
+  exports[0].onSidFreed()
+  t.same(texts(), [], 'not while packets for it may be on their way')
+  keeper.drain()
+  exports[0].onSidFreed()
+  t.same(texts(), ['10.2.0.0/24'])
+  t.equal(sids.problem, null)
 })
