@@ -106,7 +106,7 @@ export class Speaker implements PeerHandler {
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
     const fibLog = log.child({ in: 'fib' })
-    this.nexthops = new NexthopTable(kernel, fibLog)
+    this.nexthops = new NexthopTable(kernel, fibLog, clock)
     this.fib = new FibTable(kernel, this.nexthops, fibLog, clock)
     this.localSids = new LocalSidTable(kernel, fibLog)
     this.follower = new KernelFollower({
@@ -176,6 +176,7 @@ export class Speaker implements PeerHandler {
     ])
     this.fib.stop()
     this.installer.stop()
+    this.nexthops.stop()
     this.resolver.close()
     if (remove) await removeFromKernel(this)
   }

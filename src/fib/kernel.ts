@@ -52,6 +52,20 @@ export interface NexthopSpec extends NexthopContent {
   id: number
 }
 
+/** A share of a group's traffic, by weight (1 to 256). */
+export interface NexthopMember {
+  id: number
+  weight: number
+}
+
+/** An object over others: its routes' traffic is shared among them by flow. */
+export interface NexthopGroup {
+  id: number
+  members: readonly NexthopMember[]
+}
+
+export type KernelNexthop = NexthopSpec | NexthopGroup
+
 /**
  * Where a decapsulated packet goes: by the table of a VRF device, by a table without one (End.DT6
  * only), or to a next hop (End.DX4: 4 octets, End.DX6: 16), which the kernel looks up in the main
@@ -113,7 +127,7 @@ export interface InterfaceAddress {
 /** What the kernel holds that carries srv6d's protocol number. */
 export interface KernelDump {
   routes: KernelRoute[]
-  nexthops: NexthopSpec[]
+  nexthops: KernelNexthop[]
   localSids: LocalSid[]
 }
 
@@ -129,7 +143,7 @@ export interface KernelWatcher {
   onAddress(address: InterfaceAddress, gone: boolean): void
   onRoute(notice: RouteNotice): void
   /** A nexthop object of srv6d's came or changed; null: the object of this id went. */
-  onNexthop(id: number, now: NexthopSpec | null): void
+  onNexthop(id: number, now: KernelNexthop | null): void
   /** Notifications were lost: everything has to be looked at again. */
   onOverflow(): void
 }
@@ -165,7 +179,9 @@ export interface Kernel {
   /** Carries the changes out in order and fills `errno`; what passes by itself is tried again. */
   applyRoutes(batch: RouteBatch): Promise<void>
   /** Creates the object; an id that exists is EEXIST, never overwritten. */
-  putNexthop(nexthop: NexthopSpec): Promise<void>
+  putNexthop(nexthop: KernelNexthop): Promise<void>
+  /** Gives a group that is there other members: for all its routes at once, by one message. */
+  replaceNexthop(group: NexthopGroup): Promise<void>
   /** Deletes the object and every route that uses it; gone already is well. */
   deleteNexthop(id: number): Promise<void>
   putLocalSid(sid: LocalSid): Promise<void>

@@ -10,10 +10,11 @@ import type {
   InterfaceAddress,
   Kernel,
   KernelDump,
+  KernelNexthop,
   KernelWatcher,
   Link,
   LocalSid,
-  NexthopSpec,
+  NexthopGroup,
   RouteBatch,
   RouteTo,
 } from './kernel.ts'
@@ -100,9 +101,16 @@ export class LinuxKernel implements Kernel {
     if (words !== '') this.#log.debug({ kernel: words }, 'route refused')
   }
 
-  putNexthop(nexthop: NexthopSpec): Promise<void> {
-    return this.#change(`RTM_NEWNEXTHOP ${nexthop.id}`, (w, seq) =>
-      encode.encodeNewNexthop(w, nexthop, seq),
+  putNexthop(nexthop: KernelNexthop): Promise<void> {
+    return this.#change(`RTM_NEWNEXTHOP ${nexthop.id}`, (w, seq) => {
+      if ('members' in nexthop) encode.encodeNexthopGroup(w, nexthop, false, seq)
+      else encode.encodeNewNexthop(w, nexthop, seq)
+    })
+  }
+
+  replaceNexthop(group: NexthopGroup): Promise<void> {
+    return this.#change(`RTM_NEWNEXTHOP ${group.id}, replacing`, (w, seq) =>
+      encode.encodeNexthopGroup(w, group, true, seq),
     )
   }
 

@@ -1,306 +1,232 @@
 /**
- * The kernel's nexthop objects that srv6d wants: one for each content (segments, mode, device,
- * gateway), shared by all routes that go that way, counted. Deleting an object deletes its routes,
- * so an object goes only when no route has it: FibTable holds a reference for what it wants, for
- * what is installed and for what is under way.
+ * The kernel's nexthop objects that srv6d wants: a leaf for each content (segments, mode, device,
+ * gateway) and a group for each choice of leaves and backup, shared by all routes that go that way,
+ * counted. When a leaf's next hop is lost, each group with it is given other members by one message,
+ * and no route is touched. Deleting an object deletes its routes, so an object goes only when no
+ * route has it: FibTable holds a reference for what it wants, for what is installed and for what is
+ * under way.
  */
-import type { Id } from '../base/id.ts'
+import { ByteIntern } from '../base/byte-intern.ts'
+import { type Clock, SystemClock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { kernelHeadroom } from './encap-overhead.ts'
-import type { Kernel, NexthopContent, NexthopSpec } from './kernel.ts'
-import { Errno, errnoName, KernelError } from './kernel-error.ts'
-import { NEXTHOP_ID_BASE, NEXTHOP_ID_COUNT } from './rtnetlink-constants.ts'
+import type { Kernel, KernelNexthop, NexthopContent } from './kernel.ts'
+import type { NexthopChoice } from './nexthop-choice.ts'
+import {
+  type Group,
+  keyOf,
+  type NexthopEntry,
+  type NexthopRow,
+  type NexthopState,
+  NO_CONTENT,
+  routeMtu,
+  wholeMtu,
+} from './nexthop-entry.ts'
+import { FoundNexthops } from './nexthop-found.ts'
+import { NexthopRows } from './nexthop-rows.ts'
+import { NexthopWriter } from './nexthop-writer.ts'
 
-export type NexthopRow = Id<'nexthop'>
-export type NexthopState = 'pending' | 'installed' | 'failed'
-
-interface Entry {
-  row: NexthopRow
-  /** Absent for a second object of the same content, found at the start: nobody new gets it. */
-  key: string | undefined
-  content: NexthopContent
-  refs: number
-  state: NexthopState
-  /** Kernel id, 0 until there is one. */
-  id: number
-  errno: number
-  /** The last refusal since it was in the kernel. */
-  refusal: number
-  /** The largest packet that goes into it whole, 0: as its device says. */
-  mtu: number
-}
+export type { NexthopRow, NexthopState } from './nexthop-entry.ts'
 
 export class NexthopTable {
-  readonly #kernel: Kernel
-  readonly #log: Logger
-  readonly #entries: (Entry | undefined)[] = [undefined]
-  readonly #freeRows: number[] = []
-  readonly #byKey = new Map<string, Entry>()
-  /** By kernel id. */
-  readonly #byId = new Map<number, Entry>()
-  readonly #pending = new Set<Entry>()
-  readonly #unused = new Set<Entry>()
-  /** Ids given up for new objects: they go when the routes have moved. */
-  readonly #abandoned = new Set<number>()
-  readonly #adopted = new Set<Entry>()
+  readonly #writer: NexthopWriter
+  readonly #rows = new NexthopRows()
+  readonly #found: FoundNexthops
+  readonly #choices = new ByteIntern()
+  /** By the number of its choice. */
+  readonly #groups: (NexthopEntry | undefined)[] = []
   /** Told which rows have got another `mtuOf`. */
   onMtuChanged: (row: NexthopRow) => void = () => {}
-  #nextId = 0
-  #count = 0
 
-  constructor(kernel: Kernel, log: Logger) {
-    this.#kernel = kernel
-    this.#log = log
+  constructor(kernel: Kernel, log: Logger, clock: Clock = new SystemClock()) {
+    this.#writer = new NexthopWriter(kernel, log, clock)
+    this.#found = new FoundNexthops(this.#rows, this.#writer)
   }
 
   /** Objects wanted, installed or on their way out. */
   get count(): number {
-    return this.#count
+    return this.#rows.count
   }
 
   /** The row of this content, with a reference that the caller gives back with `release`. */
   acquire(content: NexthopContent): NexthopRow {
     const key = keyOf(content)
-    const entry = this.#byKey.get(key) ?? this.#add(key, content)
-    entry.refs++
-    this.#unused.delete(entry)
+    const { row } = this.#rows.byKey(key) ?? this.#rows.add(key, content, null)
+    this.#rows.retain(row)
+    return row
+  }
+
+  /**
+   * The row of what a choice goes by, the leaf itself where there is no other. No reference is
+   * taken: it stays while somebody has one, or until the next `collect`.
+   */
+  rowOfChoice(choice: NexthopChoice): NexthopRow {
+    if (choice.count === 1 && choice.backup === 0) return choice.rows[0] as NexthopRow
+    choice.encode()
+    const known = this.#choices.find(choice.buf, 0, choice.end)
+    return known === 0 ? this.#addGroup(choice) : this.#groups[known]!.row
+  }
+
+  #addGroup(choice: NexthopChoice): NexthopRow {
+    const active = Array.from({ length: choice.count }, (_, k) => ({
+      leaf: this.#rows.get(choice.rows[k] as NexthopRow),
+      weight: choice.weights[k]!,
+    }))
+    const backup = choice.backup === 0 ? null : this.#rows.get(choice.backup)
+    const number = this.#choices.intern(choice.buf, 0, choice.end)
+    const group: Group = { choice: number, active, backup, written: [], writing: false }
+    const entry = this.#found.foundBefore(group) ?? this.#rows.add(undefined, NO_CONTENT, group)
+    this.#groups[number] = entry
     return entry.row
   }
 
   retain(row: NexthopRow): void {
-    const entry = this.#entry(row)
-    entry.refs++
-    this.#unused.delete(entry)
+    this.#rows.retain(row)
   }
 
   /** The object goes at the next `collect` when this was the last reference. */
   release(row: NexthopRow): void {
-    const entry = this.#entry(row)
-    if (entry.refs === 0) throw new Error(`nexthop row ${row} released once too often`)
-    if (--entry.refs === 0) this.#unused.add(entry)
+    this.#rows.release(row)
+  }
+
+  /** A leaf's next hop was lost or found: the groups with it have moved their traffic on return. */
+  setReachable(row: NexthopRow, reachable: boolean): void {
+    const entry = this.#rows.get(row)
+    if (entry.reachable === reachable) return
+    entry.reachable = reachable
+    for (const group of entry.groups) void this.#writer.replace(group)
   }
 
   idOf(row: NexthopRow): number {
-    return this.#entry(row).id
+    return this.#rows.get(row).id
   }
 
   contentOf(row: NexthopRow): NexthopContent {
-    return this.#entry(row).content
+    return this.#rows.get(row).content
+  }
+
+  /** Of a group: its leaves with their weights, and its backup, 0 for none; null for a leaf. */
+  groupOf(
+    row: NexthopRow,
+  ): { active: { row: NexthopRow; weight: number }[]; backup: NexthopRow | 0 } | null {
+    const { group } = this.#rows.get(row)
+    if (group === null) return null
+    const active = group.active.map(({ leaf, weight }) => ({ row: leaf.row, weight }))
+    return { active, backup: group.backup?.row ?? 0 }
   }
 
   stateOf(row: NexthopRow): NexthopState {
-    return this.#entry(row).state
+    return this.#rows.get(row).state
   }
 
-  /** Why it is not in the kernel: 0 unless failed. */
+  /** Why it is not in the kernel, or a group not as it should be there: else 0. */
   errnoOf(row: NexthopRow): number {
-    return this.#entry(row).errno
+    return this.#rows.get(row).errno
   }
 
   refsOf(row: NexthopRow): number {
-    return this.#entry(row).refs
+    return this.#rows.get(row).refs
   }
 
   mtuOf(row: NexthopRow): number {
-    return this.#entry(row).mtu
+    return wholeMtu(this.#rows.get(row))
   }
 
   setMtu(row: NexthopRow, mtu: number): void {
-    const entry = this.#entry(row)
+    const entry = this.#rows.get(row)
     if (entry.mtu === mtu) return
     entry.mtu = mtu
     this.onMtuChanged(row)
+    for (const group of entry.groups) this.onMtuChanged(group.row)
   }
 
-  /** RTAX_MTU of the routes through it: the kernel takes the encapsulation off again. */
+  /** RTAX_MTU of the routes through it. */
   routeMtuOf(row: NexthopRow): number {
-    const { mtu, content } = this.#entry(row)
-    return mtu === 0 ? 0 : mtu + kernelHeadroom(content.segments?.length ?? 0)
+    return routeMtu(this.#rows.get(row))
   }
 
-  /** Creates what is wanted and not there yet. A refusal stays with its row. */
+  /** Creates what is wanted and not there yet, leaves first. A refusal stays with its row. */
   async ensure(): Promise<void> {
-    for (const entry of this.#pending) {
-      if (entry.refs === 0) continue
-      this.#pending.delete(entry)
-      await this.#create(entry)
-    }
-  }
-
-  async #create(entry: Entry): Promise<void> {
-    for (let tries = 0; tries < NEXTHOP_ID_COUNT; tries++) {
-      const id = NEXTHOP_ID_BASE + this.#nextId
-      this.#nextId = (this.#nextId + 1) % NEXTHOP_ID_COUNT
-      try {
-        await this.#kernel.putNexthop({ ...entry.content, id })
-        this.#installed(entry, id)
-        return
-      } catch (error) {
-        if (!(error instanceof KernelError)) {
-          // Not pending any more: who waits for it would ask for ever.
-          entry.state = 'failed'
-          entry.errno = Errno.EIO
-          throw error
-        }
-        if (error.errno === Errno.EEXIST) continue
-        entry.state = 'failed'
-        entry.errno = error.errno
-        // The same refusal again is no news.
-        if (entry.refusal === error.errno) return
-        entry.refusal = error.errno
-        this.#log.warn({ errno: errnoName(error.errno), err: error }, 'nexthop object refused')
-        return
+    for (const groups of [false, true]) {
+      for (const entry of this.#rows.pending) {
+        if (entry.refs === 0 || (entry.group !== null) !== groups) continue
+        this.#rows.pending.delete(entry)
+        await this.#writer.create(entry)
+        if (entry.state !== 'installed') continue
+        this.#rows.setInstalled(entry, entry.id)
+        // A leaf that is back under another id.
+        for (const group of entry.groups) this.#writer.isBehind(group)
       }
     }
-    entry.state = 'failed'
-    entry.errno = Errno.EEXIST
+    await this.#writer.replaceBehind()
   }
 
   /** Removes the objects that nothing refers to; call it after the routes have gone. */
   async collect(): Promise<void> {
-    for (const id of this.#abandoned) {
-      this.#abandoned.delete(id)
-      await this.#remove(id)
+    const { abandoned, unused } = this.#rows
+    for (const id of abandoned) {
+      abandoned.delete(id)
+      await this.#writer.remove(id)
     }
-    for (const entry of this.#unused) {
-      this.#unused.delete(entry)
+    for (const entry of unused) {
+      unused.delete(entry)
       if (entry.refs > 0) continue
+      const { id, state } = entry
       // Out of the index first: who wants this content from here on gets a new object.
       this.#forget(entry)
-      if (entry.state === 'installed') await this.#remove(entry.id)
+      if (state === 'installed') await this.#writer.remove(id)
     }
   }
 
-  async #remove(id: number): Promise<void> {
-    try {
-      await this.#kernel.deleteNexthop(id)
-    } catch (error) {
-      this.#log.warn({ id, err: error }, 'nexthop object not removed')
+  #forget(entry: NexthopEntry): void {
+    const choice = entry.group?.choice ?? 0
+    if (choice !== 0) {
+      this.#choices.release(choice)
+      this.#groups[choice] = undefined
     }
+    this.#writer.forget(entry)
+    this.#rows.forget(entry)
   }
 
   /** Asks again for what was refused. */
   retryFailed(): void {
-    for (const entry of this.#byKey.values()) {
-      if (entry.state === 'failed') this.#renew(entry)
-    }
+    for (const entry of this.#rows.all()) if (entry.state === 'failed') this.#rows.renew(entry)
   }
 
   /** Objects found in the kernel at the start: theirs is the first claim on their content. */
-  adopt(nexthops: readonly NexthopSpec[]): void {
-    for (const { id, ...content } of nexthops) {
-      const key = keyOf(content)
-      const known = this.#byKey.get(key)
-      if (known && known.state === 'installed') {
-        this.#hold(this.#add(undefined, content), id)
-        continue
-      }
-      this.#hold(known ?? this.#add(key, content), id)
-    }
-  }
-
-  #hold(entry: Entry, id: number): void {
-    this.#installed(entry, id)
-    entry.refs++
-    this.#pending.delete(entry)
-    this.#unused.delete(entry)
-    this.#adopted.add(entry)
+  adopt(nexthops: readonly KernelNexthop[]): void {
+    this.#found.adopt(nexthops)
   }
 
   /** Gives up the hold on adopted objects: what nobody wanted meanwhile goes at the next collect. */
   sweep(): void {
-    for (const entry of this.#adopted) this.release(entry.row)
-    this.#adopted.clear()
+    this.#found.sweep()
   }
 
   /** The row of a kernel id, 0 for an object that is not ours. */
   rowOfId(id: number): NexthopRow | 0 {
-    return this.#byId.get(id)?.row ?? 0
+    return this.#rows.byId(id)?.row ?? 0
   }
 
-  /** The object of this id went, or is what others made of it: it will be created again. */
-  noticed(id: number, now: NexthopSpec | null): NexthopRow | 0 {
-    const entry = this.#byId.get(id)
-    if (!entry || (now !== null && keyOf(now) === keyOf(entry.content))) return 0
-    if (now !== null) this.#abandoned.add(id)
-    this.#renew(entry)
-    return entry.row
+  /** The object of this id went, or is what others made of it: it will be put right. */
+  noticed(id: number, now: KernelNexthop | null): NexthopRow | 0 {
+    return this.#found.noticed(id, now)
   }
 
   /** A device went down or away and took its objects along, without a word. */
   deviceLost(ifindex: number): NexthopRow[] {
-    const lost = [...this.#byId.values()].filter((entry) => entry.content.ifindex === ifindex)
-    for (const entry of lost) {
-      // It is there still when the news of the device is old.
-      this.#abandoned.add(entry.id)
-      this.#renew(entry)
-    }
-    return lost.map((entry) => entry.row)
+    return this.#found.deviceLost(ifindex)
   }
 
   /**
    * Compares with what the kernel holds now: it drops objects silently, with all their routes, when
    * a device goes down. The lost ones will be created again. Returns how many they are.
    */
-  resync(nexthops: readonly NexthopSpec[]): number {
-    const there = new Map(nexthops.map((nexthop) => [nexthop.id, keyOf(nexthop)]))
-    let lost = 0
-    for (const entry of this.#entries) {
-      if (entry?.state !== 'installed') continue
-      if (there.get(entry.id) === keyOf(entry.content)) continue
-      this.#renew(entry)
-      lost++
-    }
-    return lost
+  resync(nexthops: readonly KernelNexthop[]): number {
+    return this.#found.resync(nexthops)
   }
 
-  #installed(entry: Entry, id: number): void {
-    entry.id = id
-    entry.state = 'installed'
-    entry.errno = 0
-    entry.refusal = 0
-    this.#byId.set(id, entry)
+  /** Ends the timer of retries. */
+  stop(): void {
+    this.#writer.stop()
   }
-
-  #renew(entry: Entry): void {
-    this.#byId.delete(entry.id)
-    entry.state = 'pending'
-    entry.id = 0
-    entry.errno = 0
-    this.#pending.add(entry)
-  }
-
-  #add(key: string | undefined, content: NexthopContent): Entry {
-    const row = (this.#freeRows.pop() ?? this.#entries.length) as NexthopRow
-    const fresh = { refs: 0, state: 'pending', id: 0, errno: 0, refusal: 0, mtu: 0 } as const
-    const entry: Entry = { row, key, content, ...fresh }
-    this.#entries[row] = entry
-    if (key !== undefined) this.#byKey.set(key, entry)
-    this.#pending.add(entry)
-    this.#count++
-    return entry
-  }
-
-  #forget(entry: Entry): void {
-    if (entry.key !== undefined) this.#byKey.delete(entry.key)
-    this.#byId.delete(entry.id)
-    this.#pending.delete(entry)
-    this.#entries[entry.row] = undefined
-    this.#freeRows.push(entry.row)
-    this.#count--
-  }
-
-  #entry(row: NexthopRow): Entry {
-    const entry = this.#entries[row]
-    if (!entry) throw new Error(`no nexthop row ${row}`)
-    return entry
-  }
-}
-
-function keyOf(content: NexthopContent): string {
-  const segments = content.segments ?? []
-  const mode = segments.length > 0 ? (content.mode ?? 'encap.red') : ''
-  const gateway = content.gateway ? Buffer.from(content.gateway).toString('hex') : ''
-  const sids = segments.map((segment) => Buffer.from(segment).toString('hex')).join(',')
-  return `${content.ifindex} ${gateway} ${content.onlink ? 'onlink' : ''} ${mode} ${sids}`
 }

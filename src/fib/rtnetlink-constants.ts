@@ -23,6 +23,9 @@ export const LAST_RESORT_METRIC = 4278198272
 /** Ids of srv6d's nexthop objects are taken from here up ("SR" in ASCII); taken ones are skipped. */
 export const NEXTHOP_ID_BASE = 0x53520000
 export const NEXTHOP_ID_COUNT = 0x100000
+/** Those of groups lie where a hash of what they choose from puts them. */
+export const NEXTHOP_GROUP_ID_BASE = 0x54000000
+export const NEXTHOP_GROUP_ID_COUNT = 0x1000000
 
 export const RT_TABLE_MAIN = 254
 

@@ -5,9 +5,11 @@
 import {
   type EncapMode,
   type InterfaceAddress,
+  type KernelNexthop,
   type KernelRoute,
   type Link,
   type LocalSid,
+  type NexthopMember,
   type NexthopSpec,
   RouteKind,
   type RouteNotice,
@@ -184,12 +186,14 @@ export function nexthopId(message: Span): number {
   return message.attributes(8).get(Nha.ID)?.u32() ?? 0
 }
 
-/** nhmsg of a nexthop object of srv6d. */
-export function decodeNexthop(message: Span): NexthopSpec | undefined {
+/** nhmsg of a nexthop object of srv6d, a leaf or a group. */
+export function decodeNexthop(message: Span): KernelNexthop | undefined {
   if (message.u8(2) !== RTPROT_SRV6D) return undefined
   const attributes = message.attributes(8)
   const id = attributes.get(Nha.ID)
-  if (!id || attributes.has(Nha.GROUP) || attributes.has(Nha.BLACKHOLE)) return undefined
+  if (!id || attributes.has(Nha.BLACKHOLE)) return undefined
+  const group = attributes.get(Nha.GROUP)
+  if (group) return { id: id.u32(), members: decodeMembers(group) }
   const nexthop: NexthopSpec = { id: id.u32(), ifindex: attributes.get(Nha.OIF)?.u32() ?? 0 }
   const gateway = attributes.get(Nha.GATEWAY)
   if (gateway) nexthop.gateway = gateway.copy()
@@ -199,6 +203,15 @@ export function decodeNexthop(message: Span): NexthopSpec | undefined {
     if (tunnel) decodeSeg6Tunnel(tunnel, nexthop)
   }
   return nexthop
+}
+
+/** nexthop_grp: id(4) weight less one(1) its high octet(1) reserved(2). */
+function decodeMembers(group: Span): NexthopMember[] {
+  const members: NexthopMember[] = []
+  for (let at = 0; at + 8 <= group.length; at += 8) {
+    members.push({ id: group.u32(at), weight: ((group.u8(at + 5) << 8) | group.u8(at + 4)) + 1 })
+  }
+  return members
 }
 
 function decodeSeg6Tunnel(tunnel: Span, nexthop: NexthopSpec): void {

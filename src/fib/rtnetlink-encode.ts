@@ -5,6 +5,7 @@
 import { Behavior } from '../wire/registry.ts'
 import {
   type LocalSid,
+  type NexthopGroup,
   type NexthopSpec,
   type RouteBatch,
   RouteKind,
@@ -108,6 +109,35 @@ export function encodeNewNexthop(w: NetlinkWriter, nexthop: NexthopSpec, seq: nu
     encodeSeg6Tunnel(w, nexthop.segments, nexthop.mode ?? 'encap.red')
     w.close(encap)
   }
+  w.finish()
+}
+
+/**
+ * RTM_NEWNEXTHOP of a group: a new one fails with EEXIST where the id is taken, a replacement with
+ * ENOENT where there is none to replace.
+ */
+export function encodeNexthopGroup(
+  w: NetlinkWriter,
+  group: NexthopGroup,
+  replace: boolean,
+  seq: number,
+): void {
+  const how = replace ? Nlm.REPLACE : Nlm.CREATE | Nlm.EXCL
+  w.begin(Rtm.NEWNEXTHOP, Nlm.REQUEST | Nlm.ACK | how, seq)
+  w.u8(AF_UNSPEC)
+  w.u8(0)
+  w.u8(RTPROT_SRV6D)
+  w.u8(0)
+  w.u32(0)
+  w.attrU32(Nha.ID, group.id)
+  // nexthop_grp: id(4) weight less one(1) its high octet(1) reserved(2)
+  const members = w.open(Nha.GROUP)
+  for (const { id, weight } of group.members) {
+    w.u32(id)
+    w.u8(weight - 1)
+    w.zeros(3)
+  }
+  w.close(members)
   w.finish()
 }
 

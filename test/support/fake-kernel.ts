@@ -7,10 +7,13 @@ import type {
   InterfaceAddress,
   Kernel,
   KernelDump,
+  KernelNexthop,
   KernelRoute,
   KernelWatcher,
   Link,
   LocalSid,
+  NexthopGroup,
+  NexthopMember,
   NexthopSpec,
   RouteBatch,
   RouteKind,
@@ -24,7 +27,8 @@ import { formatAddress } from '../../src/wire/address.ts'
 
 export type FakeOperation =
   | { what: 'route'; op: 'put' | 'delete'; route: KernelRoute }
-  | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: NexthopSpec }
+  | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: KernelNexthop }
+  | { what: 'group'; op: 'put' | 'replace'; id: number; members: readonly NexthopMember[] }
   | { what: 'sid'; op: 'put' | 'delete'; sid: LocalSid }
   | { what: 'link'; op: 'vrf' | 'remove' | 'enslave' | 'up'; name: string }
   | { what: 'address'; op: 'add'; address: string }
@@ -40,6 +44,7 @@ const FOREIGN: KernelRoute = {
 export class FakeKernel implements Kernel {
   readonly routes = new Map<string, KernelRoute>()
   readonly nexthops = new Map<number, NexthopSpec>()
+  readonly groups = new Map<number, readonly NexthopMember[]>()
   readonly sids = new Map<string, LocalSid>()
   readonly linkList: Link[] = [{ ifindex: 1, name: 'lo', up: true, master: 0, mtu: 65536 }]
   readonly addressList: InterfaceAddress[] = []
@@ -248,7 +253,7 @@ export class FakeKernel implements Kernel {
     if (errno !== 0) return errno
     if (op === RouteOp.DELETE) return this.#deleteRoute(route)
     if (op === RouteOp.CREATE && this.routes.has(routeKey(route))) return Errno.EEXIST
-    if (route.nexthop !== 0 && !this.nexthops.has(route.nexthop)) return Errno.EINVAL
+    if (route.nexthop !== 0 && this.leavesOf(route.nexthop).length === 0) return Errno.EINVAL
     this.routes.set(routeKey(route), route)
     return 0
   }
@@ -259,13 +264,49 @@ export class FakeKernel implements Kernel {
     return 0
   }
 
-  async putNexthop(nexthop: NexthopSpec): Promise<void> {
-    await this.#change({ what: 'nexthop', op: 'put', id: nexthop.id, nexthop })
-    if (this.nexthops.has(nexthop.id)) throw new KernelError('RTM_NEWNEXTHOP', Errno.EEXIST)
+  async putNexthop(nexthop: KernelNexthop): Promise<void> {
+    const { id } = nexthop
+    if ('members' in nexthop) {
+      const { members } = nexthop
+      await this.#change({ what: 'group', op: 'put', id, members })
+      if (this.nexthops.has(id) || this.groups.has(id)) {
+        throw new KernelError('RTM_NEWNEXTHOP', Errno.EEXIST)
+      }
+      this.#setGroup(id, members)
+      return
+    }
+    await this.#change({ what: 'nexthop', op: 'put', id, nexthop })
+    if (this.nexthops.has(id) || this.groups.has(id)) {
+      throw new KernelError('RTM_NEWNEXTHOP', Errno.EEXIST)
+    }
     const link = this.linkList.find((other) => other.ifindex === nexthop.ifindex)
     if (!link) throw new KernelError('RTM_NEWNEXTHOP', Errno.EINVAL, 'Invalid device index')
     if (!link.up) throw new KernelError('RTM_NEWNEXTHOP', Errno.ENETDOWN)
-    this.nexthops.set(nexthop.id, nexthop)
+    this.nexthops.set(id, nexthop)
+  }
+
+  /** What is asked for is done before this returns, as by a netlink socket. */
+  async replaceNexthop({ id, members }: NexthopGroup): Promise<void> {
+    const operation = { what: 'group', op: 'replace', id, members } as const
+    this.operations.push(operation)
+    const errno = this.fail(operation) || (this.groups.has(id) ? 0 : Errno.ENOENT)
+    if (errno === 0) this.#setGroup(id, members)
+    await this.meanwhile()
+    if (errno !== 0) throw new KernelError('RTM_NEWNEXTHOP', errno)
+  }
+
+  #setGroup(id: number, members: readonly NexthopMember[]): void {
+    const ids = members.map((member) => member.id)
+    const bad = ids.length === 0 || new Set(ids).size < ids.length
+    if (bad || !ids.every((member) => this.nexthops.has(member))) {
+      throw new KernelError('RTM_NEWNEXTHOP', Errno.EINVAL, 'Invalid nexthop id')
+    }
+    this.groups.set(id, members)
+  }
+
+  /** The ids that a route's packets go to. */
+  leavesOf(id: number): number[] {
+    return this.groups.get(id)?.map((member) => member.id) ?? (this.nexthops.has(id) ? [id] : [])
   }
 
   async deleteNexthop(id: number): Promise<void> {
@@ -275,6 +316,12 @@ export class FakeKernel implements Kernel {
 
   #removeNexthop(id: number): void {
     this.nexthops.delete(id)
+    this.groups.delete(id)
+    for (const [group, members] of this.groups) {
+      const left = members.filter((member) => member.id !== id)
+      if (left.length === 0) this.#removeNexthop(group)
+      else if (left.length < members.length) this.groups.set(group, left)
+    }
     for (const [key, route] of this.routes) if (route.nexthop === id) this.routes.delete(key)
   }
 
@@ -304,7 +351,10 @@ export class FakeKernel implements Kernel {
     this.reads.dumps++
     return {
       routes: [...this.routes.values()].filter((route) => route.protocol === RTPROT_SRV6D),
-      nexthops: [...this.nexthops.values()],
+      nexthops: [
+        ...this.nexthops.values(),
+        ...[...this.groups].map(([id, members]) => ({ id, members })),
+      ],
       localSids: [...this.sids.values()],
     }
   }
