@@ -5,10 +5,10 @@ import type { Interfaces } from '../fib/interfaces.ts'
 import type {
   InterfaceAddress,
   Kernel,
+  KernelNexthop,
   KernelWatcher,
   Link,
   LocalSid,
-  NexthopSpec,
   RouteNotice,
 } from '../fib/kernel.ts'
 import type { NexthopRow } from '../fib/nexthop-table.ts'
@@ -121,7 +121,7 @@ export class KernelFollower implements KernelWatcher {
     else if (notice.protocol !== RTPROT_SRV6D) this.#changed('routes')
   }
 
-  onNexthop(id: number, now: NexthopSpec | null): void {
+  onNexthop(id: number, now: KernelNexthop | null): void {
     const row = this.#ports.tables().nexthops.noticed(id, now)
     if (row === 0) return
     this.#lostNexthops.add(row)

@@ -15,6 +15,7 @@ import type { NextHopId } from '../rib/next-hop.ts'
 import type { FibState, FibTable } from './fib-table.ts'
 import { networkWords } from './interfaces.ts'
 import { type KernelDump, type KernelRoute, type NexthopContent, RouteKind } from './kernel.ts'
+import { isGroup } from './nexthop-entry.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 import { RT_TABLE_MAIN } from './rtnetlink-constants.ts'
 
@@ -83,7 +84,12 @@ export class GatewayAliases {
 
   /** Aliases of a former run stay as they are; by alias, where each leads. */
   adopt(dump: KernelDump): Map<string, NexthopContent> {
-    const nexthops = new Map(dump.nexthops.map(({ id, ...content }) => [id, content]))
+    const nexthops = new Map<number, NexthopContent>()
+    for (const nexthop of dump.nexthops) {
+      if (isGroup(nexthop)) continue
+      const { id, ...content } = nexthop
+      nexthops.set(id, content)
+    }
     const ways = new Map<string, NexthopContent>()
     for (const route of dump.routes) {
       const number = aliasNumber(route)

@@ -131,9 +131,10 @@ export class NexthopWriter {
     if (this.#behind.size === 0) this.#againMs = AGAIN_MS
   }
 
-  /** Has the group looked at by the next `replaceBehind`. */
+  /** Has the group looked at by the next `replaceBehind`, which comes. */
   isBehind(entry: NexthopEntry): void {
     this.#behind.add(entry)
+    this.#replaceSoon()
   }
 
   async remove(id: number): Promise<void> {
