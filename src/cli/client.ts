@@ -15,6 +15,9 @@ export class ClientError extends Error {
   }
 }
 
+/** Nobody listens on the socket. */
+export class NotRunning extends ClientError {}
+
 export type Query = Record<string, string | undefined>
 
 /** The body of `path?query`; throws ClientError with a sentence for the terminal. */
@@ -37,7 +40,7 @@ export async function get<Reply>(socket: string, path: string, query: Query = {}
 function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) =>
-      reject(new ClientError(describeFailure(error, socketPath)))
+      reject(new (isDead(error) ? NotRunning : ClientError)(describeFailure(error, socketPath)))
     const sent = request(
       { socketPath, path, agent: false, timeout: ANSWER_TIMEOUT_MS },
       (answer) => {
@@ -53,6 +56,10 @@ function ask(socketPath: string, path: string): Promise<{ status: number; body: 
     sent.on('error', fail)
     sent.end()
   })
+}
+
+function isDead({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
 }
 
 function describeFailure({ code, message }: NodeJS.ErrnoException, socket: string): string {

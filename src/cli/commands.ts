@@ -16,12 +16,15 @@ import type {
 } from '../daemon/api-schema.ts'
 import { ClientError, get } from './client.ts'
 import type { DecodeArguments } from './decode.ts'
+import { askDoctor } from './doctor.ts'
+import { formatFindings } from './format-doctor.ts'
 import { formatNeighborDetail, formatNeighborTable } from './format-neighbors.ts'
 import { formatRouteDetail, formatRouteTable, type RouteScope } from './format-routes.ts'
 import { formatLocatorTable, formatSidTable, formatStatus } from './format-sids.ts'
 import { formatVrfDetail, formatVrfTable } from './format-vrfs.ts'
 import type { Style } from './table.ts'
 
+const DEFAULT_CONFIG = '/etc/srv6d/srv6d.yaml'
 const DEFAULT_SOCKET = '/run/srv6d/srv6d.sock'
 
 const USAGE = `Asks srv6d what it knows, and decodes files without it.
@@ -32,6 +35,7 @@ const USAGE = `Asks srv6d what it knows, and decodes files without it.
   $0 show sids
   $0 show locators
   $0 show status
+  $0 doctor
   $0 decode FILE | HEX | -`
 
 /** What the CLI needs of its process; a test brings its own. */
@@ -56,6 +60,8 @@ interface Answer {
   /** What --json prints. */
   objects: unknown
   lines: (style: Style) => string[]
+  /** 0 unless what was found is bad. */
+  exitCode?: number
 }
 
 type Job = () => Promise<Answer>
@@ -73,10 +79,10 @@ export async function runCli(args: readonly string[], io: CliProcess): Promise<n
       io.stdout.write(`${help}\n`)
       return 0
     }
-    const { objects, lines } = await job()
+    const { objects, lines, exitCode = 0 } = await job()
     const text = json ? JSON.stringify(objects, null, 2) : lines(styleOf(io)).join('\n')
     io.stdout.write(`${text}\n`)
-    return 0
+    return exitCode
   } catch (error) {
     if (!(error instanceof ClientError)) throw error
     io.stderr.write(`srv6d-cli: ${error.message}\n`)
@@ -161,6 +167,17 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
         .strictCommands(),
     )
     .command(
+      'doctor',
+      'what this host lacks for SRv6 L3VPN, and the commands that mend it',
+      (doctor) =>
+        doctor.option('config', {
+          type: 'string',
+          default: DEFAULT_CONFIG,
+          describe: 'configuration to examine for while srv6d is not running',
+        }),
+      (argv) => choose(argv, () => showDoctor(argv.socket, argv.config, io)),
+    )
+    .command(
       'decode <input..>',
       'MRT, pcap, BGP messages, hex: a file, - for standard input, or hex digits',
       (decode) =>
@@ -181,7 +198,7 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
         wanted.decoding = { input, summary, family, addPath }
       },
     )
-    .demandCommand(1, 'expected a command: show or decode')
+    .demandCommand(1, 'expected a command: show, doctor or decode')
     .strict()
     .detectLocale(false)
     .version(manifest.version)
@@ -285,6 +302,15 @@ async function showLocators(socket: string): Promise<Answer> {
 async function showStatus(socket: string): Promise<Answer> {
   const status = await get<Status>(socket, '/v1/status')
   return { objects: status, lines: (style) => formatStatus(status, style) }
+}
+
+async function showDoctor(socket: string, config: string, io: CliProcess): Promise<Answer> {
+  const findings = await askDoctor(socket, config, (text) => io.stderr.write(`${text}\n`))
+  return {
+    objects: findings,
+    lines: (style) => formatFindings(findings, style),
+    exitCode: findings.some(({ state }) => state === 'failed') ? 1 : 0,
+  }
 }
 
 function thereAre(known: string[]): string {

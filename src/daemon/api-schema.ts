@@ -171,6 +171,15 @@ export const Locator = z.strictObject({
 })
 export type Locator = z.infer<typeof Locator>
 
+/** One thing that `doctor` looked at; `mend`: the command for it. */
+export const Finding = z.strictObject({
+  check: text,
+  state: z.enum(['ok', 'mended', 'warning', 'failed']),
+  says: text,
+  mend: maybeText,
+})
+export type Finding = z.infer<typeof Finding>
+
 export const Status = z.strictObject({
   version: text,
   pid: count,
@@ -212,6 +221,8 @@ export const SidsReply = z.strictObject({ sids: z.array(Sid) })
 export type SidsReply = z.infer<typeof SidsReply>
 export const LocatorsReply = z.strictObject({ locators: z.array(Locator) })
 export type LocatorsReply = z.infer<typeof LocatorsReply>
+export const DoctorReply = z.strictObject({ findings: z.array(Finding) })
+export type DoctorReply = z.infer<typeof DoctorReply>
 export const HealthReply = z.strictObject({ ok: z.boolean(), problems: z.array(text) })
 export type HealthReply = z.infer<typeof HealthReply>
 /** Every answer with a status of 400 and above. */
@@ -252,4 +263,5 @@ export interface ShowSource {
   sids(): Sid[]
   locators(): Locator[]
   status(): Status
+  doctor(): Promise<Finding[]>
 }

@@ -15,6 +15,7 @@ import type * as z from 'zod'
 import type { Logger } from '../base/logger.ts'
 import {
   DEFAULT_ROUTE_LIMIT,
+  DoctorReply,
   HealthReply,
   LocatorsReply,
   NeighborsReply,
@@ -98,6 +99,7 @@ function addRoutes(app: FastifyInstance, { source, ready, log }: ApiOptions): vo
   app.get('/v1/vrfs', () => VrfsReply.parse({ vrfs: source.vrfs() }))
   app.get('/v1/sids', () => SidsReply.parse({ sids: source.sids() }))
   app.get('/v1/locators', () => LocatorsReply.parse({ locators: source.locators() }))
+  app.get('/v1/doctor', async () => DoctorReply.parse({ findings: await source.doctor() }))
   app.get('/v1/status', () => Status.parse(source.status()))
   app.get('/healthz', () => HealthReply.parse({ ok: true, problems: source.status().problems }))
   app.get('/readyz', (_request, reply) => {

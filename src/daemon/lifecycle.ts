@@ -1,18 +1,21 @@
 import { parseArgs } from 'node:util'
 import manifest from '../../package.json' with { type: 'json' }
 import { SystemClock } from '../base/clock.ts'
+import { silentLogger } from '../base/logger.ts'
 import { LinuxKernel } from '../fib/linux-kernel.ts'
 import { type ApiServer, startApi } from './api-server.ts'
 import { ConfigError, loadConfig } from './config-load.ts'
 import type { Config } from './config-schema.ts'
+import { runDoctor } from './doctor.ts'
 import { createLogger } from './log.ts'
 import { icmpRelayOf } from './path-mtu.ts'
 import { Show } from './show.ts'
 import { Speaker } from './speaker.ts'
 
-const USAGE = `usage: srv6d [-c FILE] [--check]
+const USAGE = `usage: srv6d [-c FILE] [--check | --doctor]
   -c, --config FILE   configuration (default /etc/srv6d/srv6d.yaml)
       --check         check the configuration and exit
+      --doctor        examine this host for it, print findings as JSON and exit
       --version       print the version and exit
 `
 
@@ -22,6 +25,7 @@ const CRASHED = 70
 const OPTIONS = {
   config: { type: 'string', short: 'c', default: '/etc/srv6d/srv6d.yaml' },
   check: { type: 'boolean', default: false },
+  doctor: { type: 'boolean', default: false },
   version: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
@@ -40,6 +44,7 @@ export async function runDaemon(args: string[]): Promise<number> {
   try {
     const config = loadConfig(options.config)
     if (options.check) return print(`${options.config}: ok\n`)
+    if (options.doctor) return await doctor(config)
     return await run(config)
   } catch (error) {
     const known = error instanceof ConfigError
@@ -55,6 +60,16 @@ function readArgs(args: string[]) {
 function print(text: string): number {
   process.stdout.write(text)
   return 0
+}
+
+/** For `srv6d-cli doctor` while no daemon runs. */
+async function doctor(config: Config): Promise<number> {
+  const kernel = new LinuxKernel(silentLogger)
+  try {
+    return print(`${JSON.stringify({ findings: await runDoctor(config, kernel) })}\n`)
+  } finally {
+    await kernel.close()
+  }
 }
 
 async function run(config: Config): Promise<number> {

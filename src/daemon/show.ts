@@ -9,6 +9,7 @@ import { describeCapabilities } from '../wire/capability.ts'
 import { familySpec, MessageType } from '../wire/registry.ts'
 import type {
   FamilyName,
+  Finding,
   Locator,
   NeighborFamily,
   Neighbor as NeighborRow,
@@ -19,6 +20,7 @@ import type {
   Status,
   Vrf,
 } from './api-schema.ts'
+import { runDoctor } from './doctor.ts'
 import type { Neighbor } from './neighbor.ts'
 import { findRoutes } from './show-routes.ts'
 import { listLocators, listSids, vrfSids } from './show-sids.ts'
@@ -55,6 +57,14 @@ export class Show implements ShowSource {
 
   locators(): Locator[] {
     return listLocators(this.#speaker)
+  }
+
+  doctor(): Promise<Finding[]> {
+    const { config, kernel } = this.#speaker
+    const sids = this.sids().map(({ sid, state, why }) => {
+      return { sid, why: state === 'failed' ? (why ?? 'refused by the kernel') : null }
+    })
+    return runDoctor(config, kernel, sids)
   }
 
   status(): Status {

@@ -171,6 +171,8 @@ export interface Kernel {
   setUp(name: string): Promise<void>
   /** Writes /proc/sys/`path`, when it differs; 'ok' or why not. */
   sysctl(path: string, value: string): Promise<string>
+  /** What `sysctl` has changed, with the value there was before. */
+  readonly changedSysctls: ReadonlyMap<string, string>
   /** Source address of encapsulated packets, for the whole network namespace. */
   setTunnelSource(address: Uint8Array): Promise<void>
   links(): Promise<Link[]>

@@ -40,6 +40,7 @@ const DUMP_TRIES = 5
 
 /** The kernel of this machine, in the network namespace of this process. */
 export class LinuxKernel implements Kernel {
+  readonly changedSysctls = new Map<string, string>()
   readonly #log: Logger
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
   readonly #routes = new RouteThread()
@@ -81,7 +82,7 @@ export class LinuxKernel implements Kernel {
   }
 
   sysctl(path: string, value: string): Promise<string> {
-    return writeSysctl(path, value)
+    return writeSysctl(path, value, this.changedSysctls)
   }
 
   links(): Promise<Link[]> {

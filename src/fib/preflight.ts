@@ -1,36 +1,36 @@
 /**
  * What SRv6 L3VPN needs of the host's settings. srv6d sets them itself; each that cannot be set is
- * a sentence that says what will not work and the command that mends it.
+ * a sentence that says what will not work and the command that mends it. doctor.ts reads them back.
  */
 import type { Kernel } from './kernel.ts'
 
-interface Setting {
+export interface Setting {
+  /** Under /proc/sys. */
   path: string
   value: string
   /** What does not work without it. */
   without: string
 }
 
+const STRICT_MODE = 'net/vrf/strict_mode'
+
 // biome-ignore format: one row a setting
 const NAMESPACE: readonly Setting[] = [
-  { path: 'net/vrf/strict_mode', value: '1', without: 'the kernel refuses the SIDs of VRFs' },
+  { path: STRICT_MODE, value: '1', without: 'the kernel refuses the SIDs of VRFs' },
   { path: 'net/ipv4/ip_forward', value: '1', without: 'IPv4 of VPNs is not forwarded' },
   { path: 'net/ipv6/conf/all/forwarding', value: '1', without: 'IPv6 and SRv6 are not forwarded' },
   { path: 'net/ipv4/conf/all/rp_filter', value: '0', without: 'IPv4 that comes out of SRv6 is dropped' },
   { path: 'net/ipv4/conf/default/rp_filter', value: '0', without: 'IPv4 is dropped on VRF devices made later' },
 ]
 
-/**
- * Sets what the whole network namespace needs; call it once the first VRF device is there (only
- * then does net.vrf.strict_mode exist). Returns a sentence for each setting that failed.
- */
-export async function prepareNamespace(kernel: Kernel): Promise<string[]> {
-  return apply(kernel, NAMESPACE)
+/** Settings of the network namespace; `vrfDevices`: VRFs are devices of the kernel. */
+export function namespaceSettings(vrfDevices: boolean): readonly Setting[] {
+  return vrfDevices ? NAMESPACE : NAMESPACE.filter(({ path }) => path !== STRICT_MODE)
 }
 
-/** Sets what a VRF device needs: no reverse path filter, IPv6 not disabled. */
-export async function prepareVrfDevice(kernel: Kernel, device: string): Promise<string[]> {
-  return apply(kernel, [
+/** Settings of a VRF device: no reverse path filter, IPv6 not disabled. */
+export function vrfDeviceSettings(device: string): readonly Setting[] {
+  return [
     {
       path: `net/ipv4/conf/${device}/rp_filter`,
       value: '0',
@@ -41,7 +41,19 @@ export async function prepareVrfDevice(kernel: Kernel, device: string): Promise<
       value: '0',
       without: `SIDs through ${device} do not work`,
     },
-  ])
+  ]
+}
+
+/**
+ * Sets what the whole network namespace needs; call it once the first VRF device is there (only
+ * then does net.vrf.strict_mode exist). Returns a sentence for each setting that failed.
+ */
+export async function prepareNamespace(kernel: Kernel, vrfDevices = true): Promise<string[]> {
+  return apply(kernel, namespaceSettings(vrfDevices))
+}
+
+export async function prepareVrfDevice(kernel: Kernel, device: string): Promise<string[]> {
+  return apply(kernel, vrfDeviceSettings(device))
 }
 
 async function apply(kernel: Kernel, settings: readonly Setting[]): Promise<string[]> {
@@ -54,9 +66,17 @@ async function apply(kernel: Kernel, settings: readonly Setting[]): Promise<stri
 }
 
 function sentence(setting: Setting, why: string): string {
-  if (setting.path.startsWith('net/vrf/') && why === 'ENOENT') {
+  if (setting.path === STRICT_MODE && why === 'ENOENT') {
     return `this kernel has no VRF devices (net.vrf.strict_mode is missing), ${setting.without}: run \`modprobe vrf\``
   }
-  const command = `sysctl -w ${setting.path.includes('.') ? setting.path : setting.path.replaceAll('/', '.')}=${setting.value}`
-  return `${setting.path} could not be set to ${setting.value} (${why}), ${setting.without}: run \`${command}\``
+  return `${setting.path} could not be set to ${setting.value} (${why}), ${setting.without}: run \`${commandFor(setting)}\``
+}
+
+/** The command that makes a setting; a dot in an interface's name keeps the slashes. */
+export function commandFor({ path, value }: Setting): string {
+  return `sysctl -w ${settingName(path)}=${value}`
+}
+
+export function settingName(path: string): string {
+  return path.includes('.') ? path : path.replaceAll('/', '.')
 }

@@ -434,3 +434,27 @@ t.test('no daemon: said plainly, exit status 1', async (t) => {
   t.equal(status, 1)
   t.match(err, `srv6d-cli: srv6d at ${socket} does not answer`)
 })
+
+t.test(
+  'doctor: a line a finding, the command that mends it below; 1 when something fails',
+  async (t) => {
+    const { show, source } = await serve(t)
+    t.strictSame(await show('doctor'), {
+      status: 1,
+      out: `\
+ok       kernel               Linux 6.12.107 has what this uses
+mended   net.ipv4.ip_forward  1; it was 0, srv6d has set it
+warning  MTU of core0         1500 leaves 1460 octets
+                              mend it: ip link set core0 mtu 1540
+FAILED   VRF devices          the module vrf is not loaded
+                              mend it: modprobe vrf
+
+4 checks: 1 failed, 1 warning
+`,
+      err: '',
+    })
+    source.findings = source.findings.filter(({ state }) => state !== 'failed')
+    t.equal((await show('doctor')).status, 0, 'a warning is no failure')
+    t.same(JSON.parse((await show('doctor --json')).out), source.findings)
+  },
+)

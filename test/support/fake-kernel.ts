@@ -49,6 +49,7 @@ export class FakeKernel implements Kernel {
   readonly linkList: Link[] = [{ ifindex: 1, name: 'lo', up: true, master: 0, mtu: 65536 }]
   readonly addressList: InterfaceAddress[] = []
   readonly sysctls = new Map<string, string>()
+  readonly changedSysctls = new Map<string, string>()
   tunnelSource = ''
   /** By text of the address; what is not here is ENETUNREACH. */
   readonly ways = new Map<string, RouteTo>()

@@ -1,5 +1,6 @@
 /** A ShowSource with two customers, one path of each kind, and a neighbour that is down. */
 import type {
+  Finding,
   Locator,
   Neighbor,
   Route,
@@ -276,6 +277,28 @@ export const STATUS: Status = {
   problems: [],
 }
 
+export const FINDINGS: Finding[] = [
+  { check: 'kernel', state: 'ok', says: 'Linux 6.12.107 has what this uses', mend: null },
+  {
+    check: 'net.ipv4.ip_forward',
+    state: 'mended',
+    says: '1; it was 0, srv6d has set it',
+    mend: null,
+  },
+  {
+    check: 'MTU of core0',
+    state: 'warning',
+    says: '1500 leaves 1460 octets',
+    mend: 'ip link set core0 mtu 1540',
+  },
+  {
+    check: 'VRF devices',
+    state: 'failed',
+    says: 'the module vrf is not loaded',
+    mend: 'modprobe vrf',
+  },
+]
+
 /** Answers from the tables above; a test may change any of them, or make a method throw. */
 export class FakeShowSource implements ShowSource {
   routeTable: Route[] = ROUTES
@@ -283,6 +306,7 @@ export class FakeShowSource implements ShowSource {
   vrfTable: Vrf[] = VRFS
   sidTable: Sid[] = SIDS
   daemon: Status = STATUS
+  findings: Finding[] = FINDINGS
   /** What routes() was asked, newest last. */
   asked: RouteQuery[] = []
 
@@ -312,6 +336,10 @@ export class FakeShowSource implements ShowSource {
 
   locators(): Locator[] {
     return LOCATORS
+  }
+
+  async doctor(): Promise<Finding[]> {
+    return this.findings
   }
 
   status(): Status {

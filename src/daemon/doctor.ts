@@ -1,0 +1,52 @@
+import { equalBytes } from '../base/bytes.ts'
+import { examine, type Finding, type Subject } from '../fib/doctor.ts'
+import { linuxHost } from '../fib/host.ts'
+import type { Kernel } from '../fib/kernel.ts'
+import type { Config, VrfConfig } from './config-schema.ts'
+import { sidPlanOf } from './sid-plans.ts'
+
+const FIRST_UNPRIVILEGED_PORT = 1024
+
+/** Examines this host for a configuration; `sids`: what a running daemon says of its own. */
+export async function runDoctor(
+  config: Config,
+  kernel: Kernel,
+  sids: Subject['sids'] | null = null,
+): Promise<Finding[]> {
+  const links = await kernel.links()
+  const addresses = await kernel.addresses()
+  const source = config.router.source
+  return examine(linuxHost, {
+    vrfDevices: config.dataplane.mode === 'vrf',
+    encapsulation: config.dataplane.encapsulation,
+    behaviors: config.vrfs.flatMap(behaviorsOf),
+    vrfs: config.vrfs,
+    links,
+    coreIfindexes: await towards(config, kernel),
+    source: {
+      text: source.text,
+      isOurs: addresses.some(
+        ({ address }) => address.length === 16 && equalBytes(address, 0, source.bytes, 0, 16),
+      ),
+    },
+    lowPort: config.listen.some(({ port }) => port < FIRST_UNPRIVILEGED_PORT),
+    sids: sids ?? [],
+    running: sids !== null,
+    changed: kernel.changedSysctls,
+  })
+}
+
+function behaviorsOf(vrf: VrfConfig): number[] {
+  const { byTable, byGateway } = sidPlanOf(vrf)
+  return [...byTable.values(), ...byGateway.values()].map(({ classic }) => classic)
+}
+
+/** The interfaces by which the neighbours of the core are reached. */
+async function towards({ neighbors }: Config, kernel: Kernel): Promise<number[]> {
+  const found = new Set<number>()
+  for (const { address } of neighbors) {
+    const way = await kernel.routeTo(address.bytes)
+    if (!('errno' in way)) found.add(way.ifindex)
+  }
+  return [...found]
+}
