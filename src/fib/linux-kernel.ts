@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '../base/logger.ts'
+import { formatAddress } from '../wire/address.ts'
 import { behaviorName } from '../wire/registry.ts'
 import { RouteThread } from './fib-thread.ts'
 import type {
@@ -27,9 +28,19 @@ import {
   CTRL_ATTR_FAMILY_ID,
   NETLINK_GENERIC,
   NETLINK_ROUTE,
+  PROTOCOL_NAMES,
+  RTM_F_FIB_MATCH,
+  RTN_ANYCAST,
+  RTN_LOCAL,
   RTPROT_SRV6D,
 } from './rtnetlink-constants.ts'
-import { decodeLocalSid, decodeNexthop, decodeRoute, decodeRouteTo } from './rtnetlink-decode.ts'
+import {
+  decodeLocalSid,
+  decodeNexthop,
+  decodeRoute,
+  decodeRouteOwner,
+  decodeRouteTo,
+} from './rtnetlink-decode.ts'
 import * as encode from './rtnetlink-encode.ts'
 import { writeSysctl } from './sysctl.ts'
 import { VrfDevices } from './vrf-device.ts'
@@ -124,7 +135,28 @@ export class LinuxKernel implements Kernel {
     const operation = `RTM_NEWROUTE of a SID, ${behaviorName(sid.behavior)}`
     if (action === undefined)
       throw new KernelError(operation, Errno.EOPNOTSUPP, 'no data plane for it')
-    await this.#change(operation, (w, seq) => encode.encodeNewLocalSid(w, sid, action, seq))
+    const holder = this.#holderOf(sid)
+    if (holder !== null && holder !== 'srv6d') {
+      const text = formatAddress(sid.sid, 0, 16)
+      throw new KernelError(operation, Errno.EEXIST, `SID ${text} is in use by ${holder}`)
+    }
+    const how = holder === null ? 'create' : 'replace'
+    await this.#change(operation, (w, seq) => encode.encodeNewLocalSid(w, sid, action, how, seq))
+  }
+
+  /** Whose route for exactly this SID packets go by, null: there is none. */
+  #holderOf({ sid, prefixBits }: LocalSid): string | null {
+    const writer = this.#begin()
+    encode.encodeGetRoute(writer, sid, this.#seq, RTM_F_FIB_MATCH)
+    let holder: string | null = null
+    this.#socket.attempt(writer.buf, writer.end, ({ payload }) => {
+      const { bits, protocol, kind } = decodeRouteOwner(payload)
+      if (bits !== prefixBits) return
+      if (kind === RTN_LOCAL || kind === RTN_ANYCAST) holder = 'an address of this router'
+      else if (protocol === RTPROT_SRV6D) holder = 'srv6d'
+      else holder = PROTOCOL_NAMES[protocol] ?? `routing protocol ${protocol}`
+    })
+    return holder
   }
 
   deleteLocalSid(sid: LocalSid): Promise<void> {

@@ -3,7 +3,7 @@
  * and unwant note, flush acts, a refusal stays with its SID, what is found right is left alone.
  */
 import { setImmediate as pause } from 'node:timers/promises'
-import { hexOf, i32 } from '../base/bytes.ts'
+import { hexOf, putU32 } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, LocalSid, RouteNotice, SidTarget } from './kernel.ts'
 import { Errno, errnoName, KernelError } from './kernel-error.ts'
@@ -196,18 +196,17 @@ export class LocalSidTable {
     if (route.table !== RT_TABLE_MAIN || route.metric !== ROUTE_METRIC || route.family !== 6) {
       return null
     }
-    for (const [key, entry] of this.#entries) {
-      if (!isPrefixOf(entry.sid, route)) continue
-      const ours = route.protocol === RTPROT_SRV6D
-      if (!ours && !entry.taken && (route.gone || (entry.have && !route.replaced))) return null
-      const { have } = entry
-      entry.have = undefined
-      entry.stale = false
-      entry.taken = !ours && !route.gone
-      this.#dirty.add(key)
-      return entry.wanted ? (have ?? null) : null
-    }
-    return null
+    const key = keyOfRoute(route)
+    const entry = this.#entries.get(key)
+    if (!entry) return null
+    const ours = route.protocol === RTPROT_SRV6D
+    if (!ours && !entry.taken && (route.gone || (entry.have && !route.replaced))) return null
+    const { have } = entry
+    entry.have = undefined
+    entry.stale = false
+    entry.taken = !ours && !route.gone
+    this.#dirty.add(key)
+    return entry.wanted ? (have ?? null) : null
   }
 
   /** Whether a route of somebody else stands in its place. */
@@ -249,10 +248,10 @@ function sameTarget(a: SidTarget, b: SidTarget): boolean {
   return a.kind === b.kind && a.table === b.table
 }
 
-function isPrefixOf({ sid, prefixBits }: LocalSid, route: RouteNotice): boolean {
-  if (route.bits !== prefixBits) return false
-  for (let k = 0; k < 4; k++) if (i32(sid, k * 4) !== route.words[k]) return false
-  return true
+function keyOfRoute({ words, bits }: RouteNotice): string {
+  const address = new Uint8Array(16)
+  for (let k = 0; k < 4; k++) putU32(address, k * 4, words[k]!)
+  return keyOf({ sid: address, prefixBits: bits })
 }
 
 function keyOf(sid: Pick<LocalSid, 'sid' | 'prefixBits'>): string {

@@ -124,6 +124,18 @@ export const RT_SCOPE_UNIVERSE = 0
 export const RT_SCOPE_NOWHERE = 255
 export const RTN_UNSPEC = 0
 export const RTN_UNICAST = 1
+export const RTN_LOCAL = 2
+export const RTN_ANYCAST = 4
+/** Of RTM_GETROUTE: answer with the route, not with the way that comes of it. */
+export const RTM_F_FIB_MATCH = 0x2000
+
+/** Who made a route, by its protocol: the kernel's own, and those that routing daemons took. */
+// biome-ignore format: one row a protocol
+export const PROTOCOL_NAMES: Record<number, string> = {
+  2: 'the kernel', 3: 'a route put by hand', 4: 'a static route', 9: 'a router advertisement',
+  11: 'FRR (zebra)', 12: 'BIRD', 16: 'DHCP', 42: 'Babel',
+  186: 'FRR (BGP)', 187: 'FRR (IS-IS)', 188: 'FRR (OSPF)', 189: 'FRR (RIP)', 196: 'FRR (static)',
+}
 export const RTNH_F_ONLINK = 4
 
 export const LWTUNNEL_ENCAP_SEG6 = 5

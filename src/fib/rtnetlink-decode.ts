@@ -230,6 +230,11 @@ const MODES = new Map<number, EncapMode>([
   [SEG6_IPTUN_MODE_ENCAP_RED, 'encap.red'],
 ])
 
+/** The answer to RTM_GETROUTE with RTM_F_FIB_MATCH: which route an address goes by, and whose it is. */
+export function decodeRouteOwner(message: Span): { bits: number; protocol: number; kind: number } {
+  return { bits: message.u8(1), protocol: message.u8(5), kind: message.u8(7) }
+}
+
 /** The answer to RTM_GETROUTE. */
 export function decodeRouteTo(message: Span): {
   ifindex: number

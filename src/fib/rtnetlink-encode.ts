@@ -29,6 +29,7 @@ import {
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
+  type RTM_F_FIB_MATCH,
   RTN_UNICAST,
   RTN_UNSPEC,
   RTNH_F_ONLINK,
@@ -204,9 +205,11 @@ export function encodeNewLocalSid(
   w: NetlinkWriter,
   sid: LocalSid,
   action: number,
+  how: 'create' | 'replace',
   seq: number,
 ): void {
-  w.begin(Rtm.NEWROUTE, Nlm.REQUEST | Nlm.ACK | Nlm.CREATE | Nlm.REPLACE, seq)
+  const flag = how === 'create' ? Nlm.EXCL : Nlm.REPLACE
+  w.begin(Rtm.NEWROUTE, Nlm.REQUEST | Nlm.ACK | Nlm.CREATE | flag, seq)
   sidHeader(w, sid, RTN_UNICAST)
   w.attrU32(Rta.OIF, sid.ifindex)
   w.attrU16(Rta.ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6_LOCAL)
@@ -240,13 +243,19 @@ function sidHeader(w: NetlinkWriter, sid: LocalSid, type: number): void {
   w.attrU32(Rta.PRIORITY, ROUTE_METRIC)
 }
 
-/** RTM_GETROUTE: the way of one address. */
-export function encodeGetRoute(w: NetlinkWriter, address: Uint8Array, seq: number): void {
+/** RTM_GETROUTE: the way of one address; with RTM_F_FIB_MATCH the route that it goes by. */
+export function encodeGetRoute(
+  w: NetlinkWriter,
+  address: Uint8Array,
+  seq: number,
+  flags: 0 | typeof RTM_F_FIB_MATCH = 0,
+): void {
   w.begin(Rtm.GETROUTE, Nlm.REQUEST, seq)
   w.u8(address.length === 4 ? AF_INET : AF_INET6)
   w.u8(address.length * 8)
   w.u16(0)
-  w.zeros(8)
+  w.zeros(4)
+  w.u32(flags)
   w.attrBytes(Rta.DST, address)
   w.finish()
 }

@@ -64,7 +64,9 @@ function localSid(behavior: number, target: SidTarget): LocalSid {
 t.test('SIDs: the octets, and what a dump says: NEXT-CSID as its classic action', async (t) => {
   for (const [behavior, target, classic, encap] of SIDS) {
     const sid = localSid(behavior, target)
-    const payload = written((w) => encode.encodeNewLocalSid(w, sid, encode.sidAction(sid)!, 1))
+    const payload = written((w) =>
+      encode.encodeNewLocalSid(w, sid, encode.sidAction(sid)!, 'create', 1),
+    )
     t.match(toHex(payload.copy()), encap.replaceAll(' ', ''))
     t.same(decode.decodeLocalSid(payload), { ...sid, behavior: classic })
   }

@@ -159,6 +159,24 @@ async function inNamespace(): Promise<void> {
     for (const one of wanted) again.sids.want(one)
     await again.sids.flush()
     t.equal(again.kernel.writes, writes, 'a second life finds them as they should be')
+    for (const [put, by] of [
+      ['addr add fcbb:bb00:1:9::/128 dev lo', 'an address of this router'],
+      ['-6 route add fcbb:bb00:1:9::/128 dev core proto 186 metric 20', 'FRR (BGP)'],
+      ['-6 route add fcbb:bb00:1:9::/128 dev core proto static metric 8986', 'a static route'],
+    ] as const) {
+      const taken = sid('9', Behavior.END_DX4, via('192.0.2.9'))
+      ip(put)
+      sids.want(taken)
+      await sids.flush()
+      t.equal(sids.errnoOf(taken), Errno.EEXIST)
+      t.match(sids.whyOf(taken), `SID fcbb:bb00:1:9:: is in use by ${by}`)
+      ip(put.replace(' add ', ' del ').replace(/^addr add/, 'addr del'))
+      sids.retryFailed()
+      await sids.flush()
+      t.equal(sids.stateOf(taken), 'installed')
+      sids.unwant(taken)
+      await sids.flush()
+    }
     sids.want(sid('4', Behavior.END_DX4, via('192.0.2.44')))
     await sids.flush()
     t.match(ip('-6 route show fcbb:bb00:1:4::'), 'nh4 192.0.2.44')
