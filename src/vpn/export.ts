@@ -132,14 +132,13 @@ export class VpnExport implements RibListener {
   /** Make before break: what is announced stays so until the kernel has the new SID. */
   #keepsFormer(prefix: PrefixId, sid: ServiceSid): boolean {
     const before = this.#held[prefix]
-    if (before === sid) {
-      this.#sids.give(sid)
-      return this.#until.has(prefix)
-    }
-    if (before?.state === 'installed' && !this.#until.has(prefix)) this.#until.set(prefix, before)
-    else if (before) this.#sids.give(before)
+    const until = this.#until.get(prefix)
+    if (!until && (before === sid || before?.state !== 'installed')) return false
+    // Asked for already, or given up for yet another one before it was there.
+    if (until && before) this.#sids.give(before)
+    if (!until) this.#until.set(prefix, before!)
     this.#held[prefix] = sid
-    return this.#until.has(prefix)
+    return true
   }
 
   #announce(rib: LocRib, best: PathId, bits: number, sid: ServiceSid | undefined): void {

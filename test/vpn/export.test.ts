@@ -338,6 +338,7 @@ t.test('a route whose SID is pending, then refused, says so and is not announced
     row.state = state
     exports[0].onSids(new Set([row]))
     t.equal(why(), reason)
+    t.equal(keeper.dropped.size, 0, 'it is still wanted')
   }
   t.same(announced(all), [])
 })
