@@ -218,6 +218,7 @@ export class KernelFollower implements KernelWatcher {
     }
     if (links) await this.#keepVrfs()
     const devices = this.#takeLostDevices()
+    if (links) sids.retryFailed()
     await sids.flush()
     if (overflown) await resyncKernel(tables())
     if (this.#stopped) return

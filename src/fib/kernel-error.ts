@@ -30,6 +30,11 @@ export const Errno = {
   EINVAL: 22, EOPNOTSUPP: 95, ENETDOWN: 100, ENETUNREACH: 101, ENOBUFS: 105, EHOSTUNREACH: 113,
 } as const
 
+/** The device is down or gone: that is said of the device, not of everything that goes by it. */
+export function isDeviceDown(errno: number): boolean {
+  return errno === Errno.ENETDOWN || errno === Errno.ENODEV
+}
+
 /** Refusals that pass by themselves: the same request a few milliseconds later may succeed. */
 export function isTransient(errno: number): boolean {
   return (

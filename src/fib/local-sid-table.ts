@@ -6,7 +6,7 @@ import { setImmediate as pause } from 'node:timers/promises'
 import { hexOf, putU32 } from '../base/bytes.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, LocalSid, RouteNotice, SidTarget } from './kernel.ts'
-import { Errno, errnoName, KernelError } from './kernel-error.ts'
+import { Errno, errnoName, isDeviceDown, KernelError } from './kernel-error.ts'
 import { ROUTE_METRIC, RT_TABLE_MAIN, RTPROT_SRV6D } from './rtnetlink-constants.ts'
 import { sidAction } from './rtnetlink-encode.ts'
 
@@ -139,7 +139,7 @@ export class LocalSidTable {
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
       // The same refusal again is no news.
-      if (entry.error?.message !== error.message) {
+      if (entry.error?.message !== error.message && !isDeviceDown(error.errno)) {
         this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')
       }
       entry.error = error

@@ -2,8 +2,7 @@
  * LinuxKernel against this machine's kernel, in a network namespace of its own: all that needs no
  * VRF device (lab/kernel-check.ts has the rest). Asks the kernel back with `ip`.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { Heard } from '../../lab/lib/heard.ts'
 import { silentLogger } from '../../src/base/logger.ts'
@@ -21,12 +20,11 @@ import {
 } from '../../src/fib/reconcile.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { Behavior } from '../../src/wire/registry.ts'
+import { inOwnNamespace, ip } from '../support/namespace.ts'
 
-const INSIDE = 'SRV6D_TEST_NETNS'
 const MANY = 2000
 const SID = parseAddress('fcbb:bb00:2:46::')
 
-const ip = (line: string) => execFileSync('ip', line.split(' '), { encoding: 'utf8' })
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function refusal(request: Promise<void>): Promise<KernelError> {
@@ -294,22 +292,4 @@ async function inNamespace(): Promise<void> {
   await second.kernel.close()
 }
 
-function whyNot(unshare: string[]): string {
-  const tried = spawnSync(unshare[0]!, [...unshare.slice(1), 'ip', 'nexthop'], { encoding: 'utf8' })
-  if (tried.status === 0) return ''
-  return `no network namespace with nexthop objects: ${tried.error?.message ?? tried.stderr.trim()}`
-}
-
-const { SRV6D_REQUIRE = '' } = process.env
-if (process.env[INSIDE]) await inNamespace()
-else {
-  const unshare = process.getuid?.() === 0 ? ['unshare', '-n'] : ['unshare', '-rn']
-  const why = whyNot(unshare)
-  if (why !== '' && SRV6D_REQUIRE.includes('system')) t.fail(why)
-  else if (why !== '') t.plan(0, why)
-  else {
-    const node = [process.execPath, '--import=tsx', fileURLToPath(import.meta.url)]
-    const options = { env: { ...process.env, [INSIDE]: '1' } }
-    await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
-  }
-}
+await inOwnNamespace(t, import.meta.url, inNamespace)

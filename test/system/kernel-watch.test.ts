@@ -1,0 +1,279 @@
+/**
+ * What others do to routes, nexthop objects, SIDs, links and addresses of this machine's kernel
+ * behind our back, in a network namespace: the follower over the real notifications. (Faults of
+ * VRF devices: kernel-faults.test.ts.)
+ */
+import t, { type Test } from 'tap'
+import { SystemClock } from '../../src/base/clock.ts'
+import { KernelFollower } from '../../src/daemon/kernel-follower.ts'
+import { FibTable } from '../../src/fib/fib-table.ts'
+import { Interfaces } from '../../src/fib/interfaces.ts'
+import { type LocalSid, RouteKind } from '../../src/fib/kernel.ts'
+import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
+import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
+import { NexthopTable } from '../../src/fib/nexthop-table.ts'
+import { adoptKernel, type KernelTables } from '../../src/fib/reconcile.ts'
+import { parseAddress } from '../../src/wire/address.ts'
+import { Behavior } from '../../src/wire/registry.ts'
+import { LogLines } from '../support/log-lines.ts'
+import { inOwnNamespace, ip, ipBatch } from '../support/namespace.ts'
+
+const MANY = 250
+const TABLE = 100
+const LOSS = 'warn others removed some of ours from the kernel: putting it back'
+const TAKEN = 'warn others put their own in the place of ours: it stays'
+
+const clock = new SystemClock()
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Everything of this kernel that the test compares, without the ids of objects. */
+function picture(): string[] {
+  const routes = ['-4 route show table all', '-6 route show table all'].flatMap((line) =>
+    ip(line).split('\n'),
+  )
+  return routes
+    .filter((line) => line.includes('proto 152') || line.includes('proto 77'))
+    .map((line) => line.replace(/ (nhid|expires) \S+/g, '').trim())
+    .sort()
+}
+
+/** One srv6d with routes of both families, a SID and the follower, and no sessions. */
+class Life {
+  readonly log = new LogLines()
+  readonly kernel: LinuxKernel
+  readonly interfaces = new Interfaces()
+  readonly nexthops: NexthopTable
+  readonly fib: FibTable
+  readonly sids: LocalSidTable
+  readonly follower: KernelFollower
+  dumps = 0
+
+  constructor(watchQueueBytes?: number) {
+    this.kernel = new LinuxKernel(this.log, watchQueueBytes ? { watchQueueBytes } : {})
+    this.nexthops = new NexthopTable(this.kernel, this.log)
+    this.fib = new FibTable(this.kernel, this.nexthops, this.log)
+    this.sids = new LocalSidTable(this.kernel, this.log)
+    const dump = this.kernel.dump.bind(this.kernel)
+    this.kernel.dump = () => {
+      this.dumps++
+      return dump()
+    }
+    this.follower = new KernelFollower({
+      kernel: this.kernel,
+      clock,
+      log: this.log,
+      interfaces: this.interfaces,
+      vrfs: [],
+      tables: () => this.tables,
+      onLooked: () => {
+        this.fib.retryFailed()
+        void this.fib.flush()
+      },
+      onDeviceChanged: async () => {},
+    })
+  }
+
+  get tables(): KernelTables {
+    const { kernel, nexthops, fib, sids, log } = this
+    return { kernel, nexthops, fib, sids, log }
+  }
+
+  /** Takes over what the life before has left, and asks for the same. */
+  async start(sid: LocalSid, core: number): Promise<void> {
+    await adoptKernel(this.tables)
+    const mode = 'encap.red' as const
+    const remote = { segments: [parseAddress('fcbb:bb00:2:46::')], mode }
+    const overLo = this.nexthops.acquire({ ifindex: 1, ...remote })
+    const overCore = this.nexthops.acquire({ ifindex: core, ...remote })
+    for (let k = 0; k < MANY; k++) {
+      const row = k % 2 === 0 ? overLo : overCore
+      this.fib.want(TABLE, 4, Int32Array.of(0x0a000000 | (k << 8)), 0, 24, RouteKind.UNICAST, row)
+      this.fib.want(TABLE, 6, Int32Array.of(0x20010db8, k, 0, 0), 0, 64, RouteKind.UNICAST, row)
+    }
+    this.fib.wantUnreachableDefaults(TABLE)
+    this.nexthops.release(overLo)
+    this.nexthops.release(overCore)
+    this.sids.want(sid)
+    await this.fib.flush()
+    await this.sids.flush()
+    this.follower.start()
+    await this.follower.look()
+    this.nexthops.sweep()
+    await this.fib.flush()
+    this.dumps = 0
+    this.log.take()
+  }
+
+  async stop(): Promise<void> {
+    this.follower.stop()
+    await this.kernel.close()
+  }
+}
+
+function deleteAll(): void {
+  const four = Array.from({ length: MANY }, (_, k) => `10.0.${k}.0/24`)
+  ipBatch(four.map((prefix) => `route del ${prefix} table ${TABLE} metric 8986`))
+  const six = Array.from({ length: MANY }, (_, k) => `2001:db8:0:${k.toString(16)}::/64`)
+  ipBatch(six.map((prefix) => `route del ${prefix} table ${TABLE} metric 8986`))
+}
+
+function nexthopIds(): string[] {
+  return [...ip('nexthop show proto 152').matchAll(/^(id \d+) /gm)].map((match) => match[1]!)
+}
+
+async function linkFlap(): Promise<void> {
+  ip('link set core down')
+  await sleep(200)
+  ip('link set core up')
+  ip('addr replace 2001:db8:f1::1/64 dev core nodad')
+}
+
+/** Ends as it began, but for one link and one address more. */
+async function storm(): Promise<void> {
+  for (let k = 0; k < 10; k++) {
+    ipBatch([
+      `link add a${k} type veth peer name b${k}`,
+      `link set a${k} up`,
+      `link set b${k} up`,
+      `addr add 198.51.100.${k}/32 dev a${k}`,
+      `addr add 2001:db8:a::${k}/128 dev a${k} nodad`,
+      `link set a${k} mtu 1400`,
+      `link set a${k} name c${k}`,
+    ])
+  }
+  for (let k = 1; k < 10; k++) ip(`link del c${k}`)
+  await sleep(300)
+}
+
+function burst(): void {
+  const lines: string[] = []
+  for (let k = 0; k < 300; k++)
+    lines.push(`route add blackhole 203.0.113.${k % 256}/32 metric ${k}`)
+  ipBatch([...lines, ...lines.map((line) => line.replace('add', 'del'))])
+}
+
+/** The picture of links and addresses, kept by notifications alone, is the kernel's. */
+async function checkInterfaces(t: Test, { kernel, interfaces }: Life): Promise<void> {
+  const links = await kernel.links()
+  for (const link of links) t.strictSame(interfaces.byIndex(link.ifindex), link)
+  const known = new Interfaces()
+  known.update(links, await kernel.addresses())
+  const networks = (of: Interfaces) =>
+    of
+      .connected(() => true)
+      .map((n) => JSON.stringify(n))
+      .sort()
+  t.strictSame(networks(interfaces), networks(known))
+}
+
+/** Waits until the kernel is `wanted`; gives what it was at last. */
+async function become(wanted: string[]): Promise<string[]> {
+  for (let tries = 0; tries < 100; tries++) {
+    await sleep(50)
+    if (picture().join() === wanted.join()) break
+  }
+  return picture()
+}
+
+async function inNamespace(): Promise<void> {
+  ip('link set lo up')
+  ip('link add core type veth peer name far')
+  ip('link set core up')
+  ip('link set far up')
+  ip('addr add 192.0.2.1/24 dev core')
+  ip('addr add 2001:db8:f1::1/64 dev core nodad')
+  // Routes of somebody else, beside ours and in their way.
+  for (const [table, metric] of [
+    [TABLE, 20],
+    [TABLE, 9000],
+    [254, 20],
+  ] as const) {
+    ip(`route add blackhole 10.0.7.0/24 table ${table} metric ${metric} proto 77`)
+    ip(`-6 route add blackhole 2001:db8:7::/64 table ${table} metric ${metric} proto 77`)
+  }
+  const core = Number(/^(\d+): core/m.exec(ip('-o link show core'))![1])
+  const sid: LocalSid = {
+    ...{ sid: parseAddress('fcbb:bb00:1:1::'), prefixBits: 128, behavior: Behavior.END_DT6 },
+    ...{ target: { kind: 'table', table: TABLE }, ifindex: core },
+  }
+  const first = new Life()
+  await first.start(sid, core)
+  await first.stop()
+  const before = picture()
+  t.equal(before.length, 2 * MANY + 2 + 1 + 6)
+
+  /** `cause` while a new life runs: the kernel becomes `wanted`, and `said` is all that is said. */
+  const fault = (
+    name: string,
+    cause: () => void | Promise<void>,
+    said: (string | RegExp)[],
+    more: { queue?: number; dumps?: number } = {},
+  ) => {
+    const { queue, dumps = 0 } = more
+    return t.test(name, async (t) => {
+      const life = new Life(queue)
+      await life.start(sid, core)
+      t.strictSame(picture(), before)
+      await cause()
+      t.strictSame(await become(before), before)
+      await sleep(100)
+      t.match(life.log.take(), said)
+
+      t.equal(life.dumps, dumps, 'how often the kernel was read')
+      await checkInterfaces(t, life)
+      await life.stop()
+    })
+  }
+
+  await fault('nothing happens: nothing is written or said', () => {}, [])
+  await fault(
+    'routes are deleted, one of each family',
+    () =>
+      void ipBatch([
+        `route del 10.0.8.0/24 table ${TABLE} metric 8986`,
+        `route del 2001:db8:0:9::/64 table ${TABLE} metric 8986`,
+      ]),
+    [LOSS],
+  )
+  await fault('all our routes are flushed', deleteAll, [LOSS])
+  await fault(
+    'nexthop objects are deleted, with all routes',
+    () => void ip('nexthop flush proto 152'),
+    [LOSS],
+  )
+  await fault(
+    'a nexthop object is replaced',
+    () => void ip(`-6 nexthop replace ${nexthopIds()[0]} dev core`),
+    [LOSS],
+  )
+  await fault('the SID is deleted', () => void ip('-6 route del fcbb:bb00:1:1::/128'), [LOSS])
+  await fault(
+    'a route is changed by somebody who leaves our name on it',
+    () => void ip(`route replace blackhole 10.0.8.0/24 table ${TABLE} metric 8986 proto 152`),
+    [LOSS],
+  )
+  await fault('a route of somebody else takes the place of ours, and goes again', async () => {
+    ip(`route replace blackhole 10.0.8.0/24 table ${TABLE} metric 8986 proto 77`)
+    ip(`-6 route replace blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986 proto 77`)
+    await sleep(300)
+    ip(`route del blackhole 10.0.8.0/24 table ${TABLE} metric 8986`)
+    ip(`-6 route del blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986`)
+  }, [TAKEN])
+  await fault('the core link goes down and up', linkFlap, [])
+  await fault('the far end of the core link goes down and up', async () => {
+    ip('link set far down')
+    await sleep(200)
+    ip('link set far up')
+  }, [])
+  await fault('links and addresses change in a storm', storm, [])
+  await fault(
+    'more happens than the notification socket holds',
+    () => {
+      deleteAll()
+      burst()
+    },
+    ['warn kernel notifications were lost: reading everything again', /kernel had lost some/],
+    { queue: 4096, dumps: 1 },
+  )
+}
+await inOwnNamespace(t, import.meta.url, inNamespace)
