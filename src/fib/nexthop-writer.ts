@@ -6,7 +6,7 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, NexthopMember } from './kernel.ts'
-import { Errno, errnoName, KernelError } from './kernel-error.ts'
+import { Errno, errnoName, isDeviceDown, KernelError } from './kernel-error.ts'
 import {
   groupId,
   groupIdSeed,
@@ -77,7 +77,8 @@ export class NexthopWriter {
         }
         if (error.errno === Errno.EEXIST) continue
         this.#failed(entry, error.errno)
-        if (entry.refusal === error.errno) return
+        // The same refusal again is no news.
+        if (entry.refusal === error.errno || isDeviceDown(error.errno)) return
         entry.refusal = error.errno
         this.#log.warn({ errno: errnoName(error.errno), err: error }, 'nexthop object refused')
         return
