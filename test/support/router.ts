@@ -122,6 +122,8 @@ export interface RestartCapability {
   time?: number
   /** RFC 8538. */
   notification?: boolean
+  /** RFC 9494: seconds of each family; without it the capability is not sent. */
+  longLived?: number
 }
 
 /** A neighbour, played by the test. */
@@ -153,7 +155,7 @@ export class Remote {
     this.picture = new ToldNeighbor({ ebgp: this.#as !== 65000 })
     this.#heard = 0
     this.transport.connected()
-    const capabilities = restart === undefined ? [] : [restartCapability(restart)]
+    const capabilities = restart === undefined ? [] : restartCapabilities(restart)
     const families = this.#families.map((family) => AFI[family]!)
     const options = { as: this.#as, routerId: this.#id, capabilities }
     this.transport.receive(goodOpen(options, families), keepalive)
@@ -205,13 +207,17 @@ export function endOfRib(family: string): Uint8Array {
   return update({ attrs: [Uint8Array.of(0x80, 15, 3, 0, afi, safi)] })
 }
 
-/** RFC 4724 §3. */
-function restartCapability(of: RestartCapability): Uint8Array {
+/** RFC 4724 §3, RFC 9494 §3.1. */
+function restartCapabilities(of: RestartCapability): Uint8Array[] {
   const { families, preserved = true, restarting = false, time = 120, notification = false } = of
   const flags = (restarting ? 0x8000 : 0) | (notification ? 0x4000 : 0)
-  const list = families.map((family) => {
+  const rows = families.map((family) => {
     const [afi, safi] = AFI[family]!
     return [u16be(afi), u8(safi, preserved ? 0x80 : 0)]
   })
-  return capability(64, u16be(flags | time), ...list.flat())
+  const restart = capability(64, u16be(flags | time), ...rows.flat())
+  const { longLived } = of
+  if (longLived === undefined) return [restart]
+  const seconds = u8(longLived >>> 16, longLived >>> 8, longLived)
+  return [restart, capability(71, ...rows.flatMap((row) => [...row, seconds]))]
 }
