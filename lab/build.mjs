@@ -11,6 +11,7 @@ await build({
     'demo.ts',
     'demo-network.ts',
     'pe-pair.ts',
+    'restart.ts',
     'frr-interop.ts',
     'kernel-check.ts',
     '../src/fib/fib-worker.ts',

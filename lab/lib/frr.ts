@@ -20,6 +20,10 @@ import { InVain, waitUntil } from './wait-until.ts'
 export interface FrrOptions extends PeOptions {
   /** The root that holds FRR, made by lab/root ('/': the host's own). */
   root: string
+  /** Where it is not the PE of its side. */
+  namespace?: string
+  /** Another configuration than frrConfig's. */
+  config?: string
 }
 
 /** Makes FRR in a root usable, with an empty /etc/frr; gives its version. */
@@ -111,7 +115,7 @@ export class FrrPe implements Pe {
     this.#options = options
     this.#version = version
     this.side = options.side
-    this.#ns = peOf(options.side)
+    this.#ns = options.namespace ?? peOf(options.side)
   }
 
   get program(): string {
@@ -126,7 +130,7 @@ export class FrrPe implements Pe {
     }
     const etc = `/etc/frr/${this.#ns}`
     writeFileSync(pathIn(root, `${etc}/vtysh.conf`), '')
-    const config = frrConfig(this.#options, this.#version)
+    const config = this.#options.config ?? frrConfig(this.#options, this.#version)
     writeFileSync(pathIn(root, `${etc}/frr.conf`), config)
     await must(inRoot(root, ['chown', '-R', 'frr:frr', `/run/frr/${this.#ns}`, etc]))
     const daemons = this.#version.startsWith('8.') ? ['zebra', 'bgpd'] : ['mgmtd', 'zebra', 'bgpd']
@@ -173,12 +177,12 @@ export class FrrPe implements Pe {
     this.#daemons = this.#daemons.filter((d) => d !== bgpd)
   }
 
-  /** Starts bgpd again after kill(). */
+  /** Starts bgpd again after kill(); the other daemons keep the configuration they have. */
   async revive(): Promise<void> {
     await this.#daemon('bgpd')
     const { root } = this.#options
     const file = `/etc/frr/${this.#ns}/frr.conf`
-    await must(inRoot(root, ['vtysh', '-N', this.#ns, '-f', file]))
+    await must(inRoot(root, ['vtysh', '-N', this.#ns, '-d', 'bgpd', '-f', file]))
   }
 
   /** Several commands in one vtysh. */

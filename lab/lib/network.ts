@@ -12,7 +12,8 @@
  */
 import { Topology } from './topology.ts'
 
-export type Side = 1 | 2
+/** The shared network has two sites; the star of star.ts has four. */
+export type Side = 1 | 2 | 3 | 4
 export type Customer = 'red' | 'blue'
 export const CUSTOMERS: readonly Customer[] = ['red', 'blue']
 export const TABLE: Record<Customer, number> = { red: 10, blue: 20 }

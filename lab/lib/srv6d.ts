@@ -26,6 +26,8 @@ export interface Srv6dOptions extends PeOptions {
   onStop?: 'keep' | 'remove'
   /** BGP sessions with the CE of this customer, over IPv4 and IPv6. */
   ceSessions?: { customer: Customer; as: number }
+  /** Another configuration than srv6dConfig's. */
+  config?: string
 }
 
 // debug shows every step of the state machine, and costs time in the virtual machine
@@ -118,7 +120,7 @@ export class Srv6dPe implements Pe {
 
   /** Starts the process and waits for nothing. */
   launch(): void {
-    writeFileSync(this.configFile, srv6dConfig(this.#options))
+    writeFileSync(this.configFile, this.#options.config ?? srv6dConfig(this.#options))
     this.#process = this.startWith(this.configFile)
   }
 
