@@ -78,7 +78,8 @@ export class Speaker implements PeerHandler {
   readonly #scopes = new Map<number, InScope>()
   /** What the kernel had of a former run. */
   #found!: ForwardingState
-  #turnDue = false
+  /** From the start: no turn before the tables know each other. */
+  #turnDue = true
   #stopped = false
   readonly follower: KernelFollower
 
@@ -149,6 +150,8 @@ export class Speaker implements PeerHandler {
     this.#found = await takeOver(this)
     await prepareKernel(this)
     this.#connectTables()
+    this.#turnDue = false
+    this.#wake()
     this.follower.start()
     // What changed before the watch began.
     await this.follower.look()

@@ -605,6 +605,22 @@ t.test('uSID: functions from e000, the NEXT-CSID behaviour on the wire', async (
   t.equal(remote.picture.routes.get('65000:110 172.16.1.0/24')!.label, 0xe00001)
 })
 
+t.test('a kernel that takes its time at the start: nothing runs ahead of it', async (t) => {
+  const kernel = peKernel()
+  const put = kernel.putLocalSid.bind(kernel)
+  kernel.putLocalSid = async (sid) => {
+    await calm(5)
+    await put(sid)
+  }
+  const { router, remote } = await pe(CONFIG, kernel)
+  await remote.up()
+  t.same(
+    router.show.sids().map(({ state }) => state),
+    ['installed', 'installed'],
+  )
+  t.ok(remote.routes.includes('65000:110 172.16.1.0/24'))
+})
+
 t.test('a SID that the kernel refuses is shown with the reason', async (t) => {
   const kernel = peKernel()
   kernel.fail = (operation) => (operation.what === 'sid' ? Errno.EINVAL : 0)
