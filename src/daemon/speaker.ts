@@ -312,7 +312,8 @@ export class Speaker implements PeerHandler {
   // ── the turn loop ──
 
   #wake(): void {
-    if (this.#turnDue || this.#stopped) return
+    // Before the tables are connected there is nothing to decide.
+    if (this.#turnDue || this.#stopped || this.resolver === undefined) return
     this.#turnDue = true
     setImmediate(() => this.#turn())
   }

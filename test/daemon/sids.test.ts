@@ -7,7 +7,7 @@ import { Errno } from '../../src/fib/kernel-error.ts'
 import { formatAddress } from '../../src/wire/address.ts'
 import type { DecodedTlv } from '../../src/wire/decode-prefix-sid.ts'
 import { address, asPath, mpReach, nextHop, origin, prefix, update } from '../support/builder.ts'
-import { peKernel, Remote, Router } from '../support/router.ts'
+import { calm, peKernel, Remote, Router } from '../support/router.ts'
 
 const PE2 = '2001:db8:ffff::2'
 const CE1 = '172.16.1.2'
@@ -142,6 +142,13 @@ t.test('per-ce: End.DX4 and End.DX6 a gateway, on the wire and in the kernel', a
     'End.DX6 2001:db8:1::2 dev red null installed',
     'End.DX4 172.16.1.3 dev red null installed',
   ])
+})
+
+t.test('a kernel that takes its time: the same', async (t) => {
+  const kernel = peKernel()
+  kernel.meanwhile = () => calm(3)
+  const { remote } = await running({}, kernel)
+  t.same(told(remote), PER_CE)
 })
 
 t.test('uSID: the NEXT-CSID forms on the wire, the classic actions in the kernel', async (t) => {
