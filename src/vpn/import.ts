@@ -4,7 +4,7 @@ import { Why } from '../rib/decision.ts'
 import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import type { AttrsId } from '../rib/path-attrs.ts'
-import { type PathId, PathKind } from '../rib/path-table.ts'
+import { type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
 import { readServiceSid, rebuildSid, ServiceSid, sidProblem } from '../wire/prefix-sid.ts'
 import { Attr, familySpec } from '../wire/registry.ts'
@@ -13,11 +13,47 @@ import { type AddressFamily, addressFamilyOf, type Vrf } from './vrf.ts'
 
 const RD_WORDS = 2
 
+/** Candidates of one VPN prefix: rows of scratch, used anew for each. */
+class Candidates {
+  path = new Int32Array(16)
+  importers = new Int32Array(16)
+  nextHop = new Int32Array(16)
+  problem = new Uint8Array(16)
+  count = 0
+
+  add(path: PathId, importers: VrfSetId, nextHop: NextHopId, problem: number): void {
+    const k = this.count++
+    if (k === this.path.length) {
+      this.path = grown(this.path, k * 2)
+      this.importers = grown(this.importers, k * 2)
+      this.nextHop = grown(this.nextHop, k * 2)
+      this.problem = grown(this.problem, k * 2)
+    }
+    this.path[k] = path
+    this.importers[k] = importers
+    this.nextHop[k] = nextHop
+    this.problem[k] = problem
+  }
+
+  remove(k: number): void {
+    const last = --this.count
+    this.path[k] = this.path[last]!
+    this.importers[k] = this.importers[last]!
+    this.nextHop[k] = this.nextHop[last]!
+    this.problem[k] = this.problem[last]!
+  }
+
+  isAlike(a: number, b: number): boolean {
+    return this.nextHop[a] === this.nextHop[b] && this.importers[a] === this.importers[b]
+  }
+}
+
 /**
- * The best path of each VPN prefix -> the VRFs that its route targets name. The path in the VRF
- * has the same attributes and label; its next hop is the service SID with the transposed bits
- * put back (RFC 9252 §4). A path without a usable SID is imported too, with the reason why it
- * cannot be used. One instance a VPN family.
+ * The paths of each VPN prefix -> the VRFs that their route targets name: all that could be used,
+ * one for each SID, so that a VRF chooses by what it can reach and has something to fall back on,
+ * though the PEs use the same RD. A path in the VRF has the same attributes and label; its next hop
+ * is the service SID with the transposed bits put back (RFC 9252 §4). A path without a usable SID
+ * is imported too, with the reason why it cannot be used. One instance a VPN family.
  */
 export class VpnImport implements RibListener {
   readonly #rib: LocRib
@@ -26,6 +62,8 @@ export class VpnImport implements RibListener {
   readonly #context: RibContext
   readonly #serviceSid = new ServiceSid()
   readonly #sid = new Uint8Array(16)
+  readonly #candidates = new Candidates()
+  #alike = new Int32Array(16)
   /** By VPN prefix: the VRFs that have it now. */
   #into = new Int32Array(64)
   /** Why the path last looked at cannot be used. */
@@ -44,66 +82,129 @@ export class VpnImport implements RibListener {
     return this.#targets.vrfsOf(prefix < this.#into.length ? this.#into[prefix]! : 0)
   }
 
-  onBest(rib: LocRib, prefix: PrefixId, best: PathId): void {
+  /** HOT */
+  onDecided(_rib: LocRib, prefix: PrefixId): void {
     if (prefix >= this.#into.length) this.#grow(prefix)
+    const all = this.#candidates
+    this.#collect(prefix)
+    let after: VrfSetId = 0
+    for (let k = 0; k < all.count; k++) after = this.#targets.union(after, all.importers[k]!)
     const before: VrfSetId = this.#into[prefix]!
-    const after = best === NONE ? 0 : this.#targets.importersOf(rib.paths.attrsOf(best))
     this.#into[prefix] = after
     const importers = this.#targets.vrfsOf(after)
-    for (const vrf of this.#targets.vrfsOf(before)) {
-      if (before !== after && !importers.includes(vrf)) this.#remove(vrf, prefix)
+    if (before !== after) {
+      for (const vrf of this.#targets.vrfsOf(before)) {
+        if (!importers.includes(vrf)) this.#drop(vrf, prefix)
+      }
     }
-    for (const vrf of importers) this.#put(vrf, prefix, best)
+    for (const vrf of importers) this.#put(vrf, prefix)
+    for (let k = 0; k < all.count; k++) this.#context.nextHops.release(all.nextHop[k] as NextHopId)
+    all.count = 0
   }
 
-  #put(vrf: Vrf, prefix: PrefixId, best: PathId): void {
-    const { paths, prefixes } = this.#rib
-    const exported = paths.kindOf(best) === PathKind.EXPORTED
-    // What a VRF exports does not come back to it.
-    if (exported && paths.keyOf(best) === vrf.spec.number) {
-      this.#remove(vrf, prefix)
-      return
+  /** What can be used and is imported somewhere; of several with one SID (two route reflectors) the best. */
+  #collect(prefix: PrefixId): void {
+    const { paths } = this.#rib
+    const all = this.#candidates
+    for (let path = this.#rib.firstOf(prefix); path !== NONE; path = paths.nextOf(path)) {
+      const why = paths.whyOf(path)
+      if (why !== Why.BEST && why < Why.DECISION) continue
+      const attrs = paths.attrsOf(path)
+      const importers = this.#targets.importersOf(attrs)
+      if (importers === 0) continue
+      const nextHop =
+        paths.kindOf(path) === PathKind.EXPORTED
+          ? this.#shared(path)
+          : this.#remoteSid(attrs, paths.labelOf(path))
+      all.add(path, importers, nextHop, nextHop === NONE ? this.#problem : 0)
     }
-    const attrs = paths.attrsOf(best)
-    const nextHop = exported ? this.#shared(best) : this.#remoteSid(attrs, paths.labelOf(best))
-    const problem = nextHop === NONE ? this.#problem : 0
+    for (let k = 0; k < all.count - 1; k++) this.#keepBestLike(k)
+  }
+
+  #keepBestLike(first: number): void {
+    const all = this.#candidates
+    let count = 0
+    for (let k = first; k < all.count; k++) {
+      if (!all.isAlike(first, k)) continue
+      if (count === this.#alike.length) this.#alike = grown(this.#alike, count * 2)
+      this.#alike[count++] = all.path[k]!
+    }
+    if (count === 1) return
+    const best = this.#rib.bestAmong(this.#alike, count)
+    for (let k = all.count - 1; k > first; k--) {
+      if (!all.isAlike(first, k)) continue
+      if (all.path[k] === best) {
+        all.path[first] = best
+        all.problem[first] = all.problem[k]!
+      }
+      this.#context.nextHops.release(all.nextHop[k] as NextHopId)
+      all.remove(k)
+    }
+  }
+
+  #put(vrf: Vrf, prefix: PrefixId): void {
+    const { paths, prefixes } = this.#rib
+    const all = this.#candidates
     const rib = vrf.rib(this.#family)
     const at = prefixes.wordsAt(prefix) + RD_WORDS
     const inner = rib.prefixes.intern(prefixes.words, at, prefixes.bitsOf(prefix))
-    this.#dropOthers(rib, inner, paths.peerOf(best), prefix)
-    this.#context.attrs.retain(attrs)
-    rib.put(
-      inner,
-      paths.peerOf(best),
-      PathKind.IMPORTED,
-      prefix,
-      attrs,
-      paths.labelOf(best),
-      nextHop,
-      problem,
-    )
+    for (let k = 0; k < all.count; k++) {
+      if (!this.#isFor(vrf, k)) continue
+      const path = all.path[k] as PathId
+      const attrs = paths.attrsOf(path)
+      const nextHop = all.nextHop[k] as NextHopId
+      this.#context.attrs.retain(attrs)
+      this.#context.nextHops.retain(nextHop)
+      rib.put(
+        inner,
+        paths.peerOf(path),
+        PathKind.IMPORTED,
+        prefix,
+        attrs,
+        paths.labelOf(path),
+        nextHop,
+        all.problem[k]!,
+      )
+    }
+    this.#dropOthers(vrf, inner, prefix)
     rib.prefixes.release(inner)
   }
 
-  /** The best path moved to another neighbour: the path of the former one goes. */
-  #dropOthers(rib: LocRib, inner: PrefixId, peer: number, prefix: PrefixId): void {
+  #isFor(vrf: Vrf, k: number): boolean {
+    const { paths } = this.#rib
+    const path = this.#candidates.path[k] as PathId
+    // What a VRF exports does not come back to it.
+    if (paths.kindOf(path) === PathKind.EXPORTED && paths.keyOf(path) === vrf.spec.number) {
+      return false
+    }
+    return this.#targets.vrfsOf(this.#candidates.importers[k]!).includes(vrf)
+  }
+
+  #drop(vrf: Vrf, prefix: PrefixId): void {
+    const { prefixes } = this.#rib
+    const at = prefixes.wordsAt(prefix) + RD_WORDS
+    const inner = vrf.rib(this.#family).prefixes.find(prefixes.words, at, prefixes.bitsOf(prefix))
+    if (inner !== NONE) this.#dropOthers(vrf, inner, prefix)
+  }
+
+  /** Paths of this VPN prefix from neighbours that no candidate for the VRF is from. */
+  #dropOthers(vrf: Vrf, inner: PrefixId, prefix: PrefixId): void {
+    const rib = vrf.rib(this.#family)
+    const { paths } = rib
     for (let path = rib.firstOf(inner); path !== NONE; ) {
-      const next = rib.paths.nextOf(path)
-      if (this.#isFrom(rib, path, prefix) && rib.paths.peerOf(path) !== peer) rib.removePath(path)
+      const next = paths.nextOf(path)
+      const isFrom = paths.kindOf(path) === PathKind.IMPORTED && paths.keyOf(path) === prefix
+      if (isFrom && !this.#hasCandidate(vrf, paths.peerOf(path))) rib.removePath(path)
       path = next
     }
   }
 
-  #remove(vrf: Vrf, prefix: PrefixId): void {
-    const rib = vrf.rib(this.#family)
-    const { prefixes } = this.#rib
-    const at = prefixes.wordsAt(prefix) + RD_WORDS
-    const inner = rib.prefixes.find(prefixes.words, at, prefixes.bitsOf(prefix))
-    if (inner !== NONE) this.#dropOthers(rib, inner, NONE, prefix)
-  }
-
-  #isFrom(rib: LocRib, path: PathId, prefix: PrefixId): boolean {
-    return rib.paths.kindOf(path) === PathKind.IMPORTED && rib.paths.keyOf(path) === prefix
+  #hasCandidate(vrf: Vrf, peer: PeerId): boolean {
+    const all = this.#candidates
+    for (let k = 0; k < all.count; k++) {
+      if (this.#rib.paths.peerOf(all.path[k] as PathId) === peer && this.#isFor(vrf, k)) return true
+    }
+    return false
   }
 
   /** A route of another VRF of this router forwards as it does there, without encapsulation. */

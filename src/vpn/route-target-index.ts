@@ -18,6 +18,7 @@ export class RouteTargetIndex {
   readonly #byTarget = new Map<number, Map<number, Vrf[]>>()
   readonly #sets: (readonly Vrf[])[] = [[]]
   readonly #setByName = new Map<string, VrfSetId>([['', 0]])
+  readonly #unions = new Map<number, VrfSetId>()
   #setOf: AttrsMap
 
   constructor(attrs: AttrsTable) {
@@ -40,6 +41,19 @@ export class RouteTargetIndex {
     return this.#sets[set]!
   }
 
+  /** The VRFs of either set. */
+  union(a: VrfSetId, b: VrfSetId): VrfSetId {
+    if (a === b || b === 0) return a
+    if (a === 0) return b
+    const pair = a * 2 ** 26 + b
+    let set = this.#unions.get(pair)
+    if (set === undefined) {
+      set = this.#numberOf([...new Set([...this.#sets[a]!, ...this.#sets[b]!])])
+      this.#unions.set(pair, set)
+    }
+    return set
+  }
+
   /** The VRFs that import a route with these attributes. */
   importersOf(id: AttrsId): VrfSetId {
     const known = this.#setOf.get(id)
@@ -58,7 +72,11 @@ export class RouteTargetIndex {
       const vrfs = this.#byTarget.get(i32(attrs.bytes, at))?.get(i32(attrs.bytes, at + 4))
       for (const vrf of vrfs ?? []) found.add(vrf)
     }
-    const vrfs = [...found].sort((a, b) => a.spec.number - b.spec.number)
+    return this.#numberOf([...found])
+  }
+
+  #numberOf(found: Vrf[]): VrfSetId {
+    const vrfs = found.sort((a, b) => a.spec.number - b.spec.number)
     const name = vrfs.map((vrf) => vrf.spec.number).join(' ')
     let set = this.#setByName.get(name)
     if (set === undefined) {

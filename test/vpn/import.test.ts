@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Why } from '../../src/rib/decision.ts'
+import { Reach } from '../../src/rib/next-hop.ts'
 import { PathKind } from '../../src/rib/path-table.ts'
 import type { RibPeer } from '../../src/rib/rib-peer.ts'
 import { VpnImport } from '../../src/vpn/import.ts'
@@ -182,19 +183,68 @@ t.test('without a usable SID the path is there, with the reason, and never best'
   t.same(names(0), [])
 })
 
-t.test('the best path moves to another neighbour: one path in the VRF, the new one', async (t) => {
-  const { world, put, remove, table, peers } = setUp()
+t.test('RFC 4364 §4.3.2: two PEs with one RD are two paths, for the VRF to choose', async (t) => {
+  const { world, put, remove, table, peers, names } = setUp()
   put(1)
   world.settle()
   put(1, { peer: peers[1]!, pref: 200, label: 0xe00101 })
   world.settle()
-  const [path, ...others] = pathsOf(table(0), '10.1.0.0/16')
-  t.same(others, [])
-  t.equal(table(0).paths.peerOf(path!), peers[1]!.id)
-  t.equal(nextHopText(world, table(0).paths.nextHopOf(path!)), 'fcbb:bb00:2:e001:0:0:0:0')
+  t.equal(pathsOf(table(0), '10.1.0.0/16').length, 2)
+  const best = () => bests(table(0)).get('10.1.0.0/16')!
+  const hop = () => table(0).paths.nextHopOf(best())
+  t.equal(nextHopText(world, hop()), 'fcbb:bb00:2:e001:0:0:0:0')
+  // The better one's locator is lost.
+  world.nextHops.set(hop(), Reach.UNREACHABLE, 0, 0)
+  for (const path of pathsOf(table(0), '10.1.0.0/16')) table(0).touch(path)
+  const lost = best()
+  world.settle()
+  t.equal(table(0).paths.whyOf(lost), Why.NEXT_HOP_UNREACHABLE)
+  t.equal(nextHopText(world, hop()), 'fcbb:bb00:2:e000:0:0:0:0', 'the next one is used')
   remove(1, peers[1]!)
   world.settle()
-  t.equal(table(0).paths.peerOf(pathsOf(table(0), '10.1.0.0/16')[0]!), peers[0]!.id)
+  t.equal(pathsOf(table(0), '10.1.0.0/16').length, 1)
+  t.equal(table(0).paths.peerOf(best()), peers[0]!.id)
+  remove(1)
+  world.settle()
+  t.same(names(0), [])
+  t.same(world.leftovers, [0, 0, 0, 0])
+})
+
+t.test('one SID by two route reflectors is one path, the better one', async (t) => {
+  const { world, put, remove, table, peers } = setUp()
+  put(1, { peer: peers[1]!, pref: 200 })
+  put(1)
+  world.settle()
+  const only = () => {
+    const [path, ...others] = pathsOf(table(0), '10.1.0.0/16')
+    t.same(others, [])
+    return table(0).paths.peerOf(path!)
+  }
+  t.equal(only(), peers[1]!.id)
+  put(1, { pref: 300 })
+  world.settle()
+  t.equal(only(), peers[0]!.id)
+  remove(1)
+  world.settle()
+  t.equal(only(), peers[1]!.id)
+})
+
+t.test('two paths of one RD that different VRFs import', async (t) => {
+  const { world, put, table, peers, importer, vpn } = setUp()
+  put(1, { targets: ['65000:1'] })
+  put(1, { peer: peers[1]!, targets: ['65000:2'], label: 0xe00101 })
+  world.settle()
+  t.equal(pathsOf(table(0), '10.1.0.0/16').length, 1)
+  t.equal(pathsOf(table(1), '10.1.0.0/16').length, 2)
+  const [path] = [...bests(vpn).values()]
+  t.same(
+    importer.vrfsOf(vpn.paths.prefixOf(path!)).map(({ spec }) => spec.number),
+    [1, 2],
+  )
+  put(1, { targets: ['65000:3'] })
+  world.settle()
+  t.equal(pathsOf(table(0), '10.1.0.0/16').length, 0)
+  t.equal(pathsOf(table(1), '10.1.0.0/16').length, 1)
 })
 
 t.test('two RDs are two paths; each goes on its own', async (t) => {
@@ -276,7 +326,8 @@ t.test('any changes: each VRF has what its targets name, nothing leaks', async (
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const { world, put, remove, table, peers, vpn, vrfs } = setUp()
-      const model = new Map<string, { targets: string[]; pref: number; usable: boolean }>()
+      type Model = { targets: string[]; pref: number; usable: boolean; label: number }
+      const model = new Map<string, Model>()
       for (const one of steps) {
         if (one.do === 'settle') world.settle()
         else if (one.do === 'put') {
@@ -289,6 +340,8 @@ t.test('any changes: each VRF has what its targets name, nothing leaks', async (
         }
       }
       world.settle()
+      const vrfsOf = (one?: { targets: string[] }) =>
+        `${one?.targets.includes('65000:1')} ${one?.targets.some((target) => target !== '65000:3')}`
       for (const [k, vrf] of vrfs.entries()) {
         const wanted = new Map<string, number>()
         let usable = 0
@@ -296,12 +349,17 @@ t.test('any changes: each VRF has what its targets name, nothing leaks', async (
           let any = false
           for (const number of [8, 9]) {
             const [a, b] = [0, 1].map((peer) => model.get(`${n} ${number} ${peer}`))
-            // Within one RD the higher LOCAL_PREF, then the first neighbour.
-            const best = a && b ? (b.pref > a.pref ? b : a) : (a ?? b)
             const imports = k === 0 ? ['65000:1'] : ['65000:1', '65000:2']
-            if (!best?.targets.some((target) => imports.includes(target))) continue
-            wanted.set(`10.${n}.0.0/16`, (wanted.get(`10.${n}.0.0/16`) ?? 0) + 1)
-            any ||= best.usable
+            const isFor = (one?: Model) => one?.targets.some((target) => imports.includes(target))
+            // One for each SID, but what other VRFs import is told apart.
+            const alike =
+              vrfsOf(a) === vrfsOf(b) &&
+              a?.usable === b?.usable &&
+              (a?.label === b?.label || !a?.usable)
+            const here = [a, b].filter(isFor)
+            const count = here.length === 2 && alike ? 1 : here.length
+            wanted.set(`10.${n}.0.0/16`, (wanted.get(`10.${n}.0.0/16`) ?? 0) + count)
+            any ||= here.some((one) => one!.usable)
           }
           if (any) usable++
         }
