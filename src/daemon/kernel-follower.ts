@@ -20,7 +20,7 @@ import type { VrfInstance } from './vrf-instance.ts'
 
 /** Notifications come in swarms: act once they pause. */
 const LOOK_AFTER_MS = 20
-/** Between two looks for the sake of others' routes alone: each asks for all next hops again. */
+/** Between two looks for the sake of others' routes alone: each tries again what was refused. */
 const ROUTES_AFTER_MS = 200
 /** Between two readings of everything. */
 const RESYNC_AFTER_MS = 1000
@@ -36,6 +36,8 @@ interface FollowerPorts {
   interfaces: Interfaces
   vrfs: readonly VrfInstance[]
   tables: () => KernelTables
+  /** An IPv6 route of others came or went: told at once. */
+  onRoute: (prefix: Int32Array, bits: number) => void
   /** Interfaces, addresses or routes of others changed; `links`: not routes alone. */
   onLooked: (links: boolean) => void
   /** A VRF has another device than before, or none. */
@@ -118,7 +120,10 @@ export class KernelFollower implements KernelWatcher {
     const sid = sids.noticed(notice)
     if (sid) this.#lostSids.push(sid)
     if (fib.found.noticed(notice) || sid) this.#changed('ours')
-    else if (notice.protocol !== RTPROT_SRV6D) this.#changed('routes')
+    else if (notice.protocol !== RTPROT_SRV6D) {
+      if (notice.family === 6) this.#ports.onRoute(notice.words, notice.bits)
+      this.#changed('routes')
+    }
   }
 
   onNexthop(id: number, now: KernelNexthop | null): void {

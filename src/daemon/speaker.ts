@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Dataplane } from '../fib/dataplane.ts'
 import { VrfDataplane } from '../fib/dataplane-vrf.ts'
 import { FibTable } from '../fib/fib-table.ts'
-import { SidEscapes, VrfFib } from '../fib/from-vrf.ts'
+import { VrfFib } from '../fib/from-vrf.ts'
 import { GatewayAliases } from '../fib/gateway-aliases.ts'
 import { type InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Kernel } from '../fib/kernel.ts'
@@ -11,11 +11,11 @@ import { LocalSidTable } from '../fib/local-sid-table.ts'
 import { NextHopResolver } from '../fib/next-hop-resolver.ts'
 import { NexthopTable } from '../fib/nexthop-table.ts'
 import { type KernelTables, sweepKernel } from '../fib/reconcile.ts'
+import { SidEscapes } from '../fib/sid-escapes.ts'
 import type { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
 import { AttrsTable } from '../rib/path-attrs.ts'
-import type { PathId } from '../rib/path-table.ts'
 import { RibPeers } from '../rib/rib-peer.ts'
 import { ListenSet } from '../session/listener.ts'
 import { type DownReason, type Negotiated, Peer, type PeerHandler } from '../session/peer.ts'
@@ -117,6 +117,7 @@ export class Speaker implements PeerHandler {
       interfaces: this.interfaces,
       vrfs: this.vrfs,
       tables: () => this.kernelTables,
+      onRoute: (prefix, bits) => this.resolver.routeChanged(prefix, bits),
       onLooked: (links) => this.#onLooked(links),
       onDeviceChanged: (vrf) => changeDevice(this, vrf),
     })
@@ -256,7 +257,8 @@ export class Speaker implements PeerHandler {
       const escapes = new SidEscapes(table, this.fib, nextHops)
       for (const family of ADDRESS_FAMILIES) {
         const rib = vrf.rib(family)
-        new VrfFib(rib, table, this.fib, this.resolver, nextHops, escapes)
+        const { fib, resolver, nexthops, context } = this
+        new VrfFib({ rib, table, fib, resolver, nexthops, context, escapes })
         const vpnRib = this.vpnRibs.get(vpnFamilyOf(family))!
         rib.importsFrom(vpnRib.prefixes)
         const { source } = this.config.router
@@ -355,19 +357,17 @@ export class Speaker implements PeerHandler {
   #onNextHopsChanged(ids: ReadonlySet<NextHopId>): void {
     this.#wake()
     this.installer.onNextHops(ids)
-    if (ids.size === 0) return
     for (const rib of [...this.#vrfRibs(), ...this.vpnRibs.values()]) {
-      for (let row = 1; row < rib.paths.top; row++) {
-        const path = row as PathId
-        if (rib.paths.prefixOf(path) !== 0 && ids.has(rib.paths.nextHopOf(path))) rib.touch(path)
-      }
+      for (const id of ids) rib.nextHopChanged(id)
     }
   }
 
-  /** Interfaces, addresses or routes may have changed: networks, next hops and refusals anew. */
+  /** Interfaces or addresses changed, or routes alone: networks, next hops and refusals anew. */
   #onLooked(links: boolean): void {
-    if (links) for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
-    this.resolver.resolveAll()
+    if (links) {
+      for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
+      this.resolver.resolveAll()
+    }
     this.fib.retryFailed()
     this.installer.retryFailed()
     this.#wake()

@@ -32,6 +32,7 @@ import {
   RTM_F_FIB_MATCH,
   RTN_ANYCAST,
   RTN_LOCAL,
+  RTN_UNICAST,
   RTPROT_SRV6D,
 } from './rtnetlink-constants.ts'
 import {
@@ -168,8 +169,10 @@ export class LinuxKernel implements Kernel {
     encode.encodeGetRoute(writer, address, this.#seq)
     let found: RouteTo | undefined
     const refused = this.#socket.attempt(writer.buf, writer.end, (reply) => {
-      const { kind: _, ...way } = decodeRouteTo(reply.payload)
-      found = way
+      const { kind, ...way } = decodeRouteTo(reply.payload)
+      if (kind === RTN_UNICAST || kind === RTN_LOCAL) found = way
+      // An unreachable, prohibit or blackhole route is an answer too.
+      else found = { errno: Errno.EHOSTUNREACH }
     })
     return found ?? { errno: refused?.errno ?? Errno.ENETUNREACH }
   }

@@ -10,6 +10,7 @@ import { encapOverhead } from './encap-overhead.ts'
 import type { InScope, Interfaces } from './interfaces.ts'
 import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+import { SidIndex } from './sid-index.ts'
 
 /**
  * Device of the nexthop objects of SIDs. The outer packet is routed afresh whatever it is, and
@@ -23,8 +24,10 @@ interface WayToSid {
   mtu: number
 }
 
-/** To tell of changes costs a walk over all paths: it is done for many at once. */
+/** Changes are told of for many at once. */
 const TELL_EVERY = 1024
+/** Look-ups after which the event loop has a turn. */
+const LOOK_UPS = 256
 
 /**
  * Finds out for each next hop of the tables whether and how the kernel reaches it, and holds the
@@ -46,8 +49,11 @@ export class NextHopResolver implements NextHopListener {
   readonly #rows = new Map<NextHopId, NexthopRow>()
   /** Next hops in use, each with a serial of its own: a number is given again to another one. */
   readonly #live = new Map<NextHopId, number>()
+  readonly #sids = new SidIndex()
   #serial = 0
   #pending = new Set<NextHopId>()
+  /** Those of the pending whose way has just changed: they do not wait for the others. */
+  readonly #urgent = new Set<NextHopId>()
   #changed = new Set<NextHopId>()
   #running = false
   #closed = false
@@ -90,22 +96,35 @@ export class NextHopResolver implements NextHopListener {
   close(): void {
     this.#closed = true
     this.#pending.clear()
-    for (const id of [...this.#rows.keys()]) this.#point(id, null)
+    for (const id of [...this.#rows.keys()]) this.#forget(id)
   }
 
   onNextHopAdded(id: NextHopId): void {
     this.#live.set(id, ++this.#serial)
+    if (this.#nextHops.kindOf(id) === NextHopKind.SID) {
+      this.#sids.add(id, this.#nextHops.addressOf(id))
+    }
     this.#ask(id)
   }
 
   onNextHopRemoved(id: NextHopId): void {
     this.#live.delete(id)
+    this.#sids.remove(id)
     this.#pending.delete(id)
+    this.#urgent.delete(id)
     this.#changed.delete(id)
-    this.#point(id, null)
+    this.#forget(id)
   }
 
-  /** Links, addresses or routes changed: everything is asked for again. */
+  /** An IPv6 route of others came or went: the SIDs within are asked for again, in this very turn. */
+  routeChanged(prefix: Int32Array, bits: number): void {
+    this.#sids.covered(prefix, bits, (id) => {
+      this.#urgent.add(id)
+      this.#ask(id)
+    })
+  }
+
+  /** Links or addresses changed, or nobody knows what: everything is asked for again. */
   resolveAll(): void {
     for (const id of this.#live.keys()) this.#ask(id)
   }
@@ -127,8 +146,10 @@ export class NextHopResolver implements NextHopListener {
   async #work(): Promise<void> {
     // Let the turn that asked finish: it may ask for many.
     await Promise.resolve()
-    for (const id of this.#pending) {
-      this.#pending.delete(id)
+    for (let count = 1; ; count++) {
+      if (count % LOOK_UPS === 0) await new Promise<void>((resolve) => setImmediate(resolve))
+      const id = this.#next()
+      if (id === undefined) break
       const serial = this.#live.get(id)
       const sid = this.#nextHops.addressOf(id)
       const to = await this.#lookUp(sid)
@@ -144,6 +165,16 @@ export class NextHopResolver implements NextHopListener {
     }
     this.#running = false
     this.#tell()
+  }
+
+  #next(): NextHopId | undefined {
+    for (const queue of [this.#urgent, this.#pending]) {
+      for (const id of queue) {
+        this.#urgent.delete(id)
+        if (this.#pending.delete(id)) return id
+      }
+    }
+    return undefined
   }
 
   async #lookUp(sid: Uint8Array): Promise<WayToSid | null> {
@@ -180,20 +211,29 @@ export class NextHopResolver implements NextHopListener {
   #settle(id: NextHopId, content: NexthopContent | null, ifindex: number, metric: number): void {
     const before = this.#rows.get(id)
     this.#point(id, content)
+    const now = this.#rows.get(id)
+    // Traffic moves before anything is decided.
+    if (before !== undefined && before !== now) this.#nexthops.setReachable(before, false)
+    if (now !== undefined) this.#nexthops.setReachable(now, true)
+    if (before !== undefined) this.#nexthops.release(before)
     const reach = content === null ? Reach.UNREACHABLE : Reach.REACHABLE
     const changed = this.#nextHops.set(id, reach, ifindex, metric)
-    if (!changed && before === this.#rows.get(id)) return
+    if (!changed && before === now) return
     // A look-up that is under way tells at its end.
     if (this.#changed.size === 0 && !this.#running) setImmediate(() => this.#tell())
     this.#changed.add(id)
   }
 
-  /** Moves the next hop to the object for this content, taking the new one before the old goes. */
+  /** Moves the next hop to the object for this content; the caller gives the former one back. */
   #point(id: NextHopId, content: NexthopContent | null): void {
-    const before = this.#rows.get(id)
     if (content === null) this.#rows.delete(id)
     else this.#rows.set(id, this.#nexthops.acquire(content))
-    if (before !== undefined) this.#nexthops.release(before)
+  }
+
+  #forget(id: NextHopId): void {
+    const row = this.#rows.get(id)
+    this.#rows.delete(id)
+    if (row !== undefined) this.#nexthops.release(row)
   }
 
   #tell(): void {

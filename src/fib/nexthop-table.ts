@@ -135,7 +135,8 @@ export class NexthopTable {
     const entry = this.#rows.get(row)
     if (entry.mtu === mtu) return
     entry.mtu = mtu
-    this.onMtuChanged(row)
+    // One reference is of who sets it: no route goes by it yet.
+    if (entry.refs > 1) this.onMtuChanged(row)
     for (const group of entry.groups) this.onMtuChanged(group.row)
   }
 

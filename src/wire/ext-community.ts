@@ -10,6 +10,7 @@ export const EXT_COMMUNITY_LENGTH = 8
 /** Set in the type of a community that must not leave the AS (RFC 4360 §3.1). */
 const NON_TRANSITIVE = 0x40
 const ROUTE_TARGET = 2
+const LINK_BANDWIDTH = 4
 
 /**
  * Is the community at `at` a route target: sub-type 2 of the two-octet-AS, IPv4-address or
@@ -17,6 +18,14 @@ const ROUTE_TARGET = 2
  */
 export function isRouteTarget(buf: Uint8Array, at: number): boolean {
   return buf[at]! <= 2 && buf[at + 1] === ROUTE_TARGET
+}
+
+/**
+ * Is it a link bandwidth: sub-type 4 of the two-octet-AS type, transitive or not
+ * (draft-ietf-idr-link-bandwidth §2)?
+ */
+export function isLinkBandwidth(buf: Uint8Array, at: number): boolean {
+  return (buf[at]! & ~NON_TRANSITIVE) === 0 && buf[at + 1] === LINK_BANDWIDTH
 }
 
 /** May the community at `at` be sent to another AS (RFC 4360 §6)? */

@@ -74,7 +74,10 @@ export class Router {
     return router
   }
 
-  /** Routes of a kernel table: '10.1.0.0/24 seg6 fcbb:bb00:2:e000::', '… via 172.16.1.2', '… throw'. */
+  /**
+   * Routes of a kernel table: '10.1.0.0/24 seg6 fcbb:bb00:2:e000::', '… via 172.16.1.2', '… throw',
+   * '… seg6 fcbb:bb00:2:: *2 + seg6 fcbb:bb00:3:: *1' by a group of several.
+   */
   fib(table: number): string[] {
     const routes = [...this.kernel.routes.values()].filter((route) => route.table === table)
     return routes.map((route) => `${prefixText(route)} ${this.#wayOf(route)}`).sort()
@@ -82,8 +85,20 @@ export class Router {
 
   #wayOf(route: KernelRoute): string {
     const names: Record<number, string> = { 6: 'blackhole', 7: 'unreachable', 9: 'throw' }
-    const nexthop = this.kernel.nexthops.get(route.nexthop)
-    if (nexthop === undefined) return names[route.kind] ?? 'unicast by nothing'
+    const group = this.kernel.groups.get(route.nexthop) ?? []
+    if (group.length > 1) {
+      return group
+        .map(({ id, weight }) => `${this.#leafText(id, '')} *${weight}`)
+        .sort()
+        .join(' + ')
+    }
+    const id = group[0]?.id ?? route.nexthop
+    return this.#leafText(id, names[route.kind] ?? 'unicast by nothing')
+  }
+
+  #leafText(id: number, otherwise: string): string {
+    const nexthop = this.kernel.nexthops.get(id)
+    if (nexthop === undefined) return otherwise
     const { segments, gateway } = nexthop
     if (segments) return `seg6 ${formatAddress(segments[0]!, 0, 16)}`
     const device = this.kernel.linkList.find((link) => link.ifindex === nexthop.ifindex)?.name
