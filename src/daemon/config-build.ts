@@ -107,6 +107,7 @@ function buildVrf(name: string, entry: VrfFile, locators: LocatorConfig[]): VrfC
     },
     interfaces: entry.interfaces,
     redistribute: entry.redistribute,
+    maximumPaths: entry['maximum-paths'],
     staticRoutes: entry['static-routes'].map(buildStaticRoute),
     neighbors: entry.neighbors.map((each) => buildVrfNeighbor(each, name)),
   }

@@ -131,6 +131,8 @@ export interface VrfConfig {
   sids: { dt46: IpAddress | null; dt4: IpAddress | null; dt6: IpAddress | null }
   interfaces: string[]
   redistribute: ('connected' | 'static')[]
+  /** How many equally good paths a prefix uses at once. */
+  maximumPaths: number
   staticRoutes: StaticRouteConfig[]
   neighbors: NeighborConfig[]
 }
@@ -252,6 +254,7 @@ export const Vrf = z.strictObject({
   sids: Sids.prefault({}),
   interfaces: z.array(deviceName).default([]),
   redistribute: z.array(choice('connected', 'static')).default(['connected', 'static']),
+  'maximum-paths': wholeNumber(1, 64).default(1),
   'static-routes': z.array(StaticRoute).default([]),
   neighbors: z.array(VrfNeighbor).default([]),
 })

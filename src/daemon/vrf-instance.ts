@@ -43,6 +43,7 @@ export class VrfInstance {
         exportTargets: config.exportTargets.map((target) => target.bytes),
         exportConnected: config.redistribute.includes('connected'),
         exportStatic: config.redistribute.includes('static'),
+        maximumPaths: config.maximumPaths,
       },
       context,
     )

@@ -27,6 +27,8 @@ export interface VrfSpec {
   readonly exportTargets: readonly Uint8Array[]
   readonly exportConnected: boolean
   readonly exportStatic: boolean
+  /** How many equally good paths a prefix uses at once; 1 where it is left out. */
+  readonly maximumPaths?: number
 }
 
 /** One customer's network on this router: its tables and its identity in the VPN. */
@@ -42,6 +44,7 @@ export class Vrf {
     this.#ribs = new Map(
       ADDRESS_FAMILIES.map((family) => [family, new LocRib(spec.name, family, context)]),
     )
+    for (const rib of this.#ribs.values()) rib.maximumPaths = spec.maximumPaths ?? 1
   }
 
   rib(family: AddressFamily): LocRib {

@@ -92,7 +92,7 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
   [
     'a key that resembles none',
     edit(10, '    rd: "65000:110"', '    colour: red'),
-    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, sids, interfaces, redistribute, static-routes, neighbors',
+    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, sids, interfaces, redistribute, maximum-paths, static-routes, neighbors',
   ],
   [
     'a key with an underscore',
@@ -441,6 +441,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
     device: 'vrf-red',
     sid: 'per-vrf',
     redistribute: ['connected', 'static'],
+    maximumPaths: 1,
     staticRoutes: [],
     locator: { name: 'main' },
   })
