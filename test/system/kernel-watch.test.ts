@@ -65,6 +65,7 @@ class Life {
       interfaces: this.interfaces,
       vrfs: [],
       tables: () => this.tables,
+      onRoute: () => {},
       onLooked: () => {
         this.fib.retryFailed()
         void this.fib.flush()
