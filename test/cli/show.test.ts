@@ -324,6 +324,49 @@ VRF red
   )
 })
 
+t.test('show sids: next hops and prefixes where there are any; show locators', async (t) => {
+  const { show, source } = await serve(t)
+  const [red] = SIDS
+  source.sidTable = [
+    red!,
+    {
+      ...red!,
+      sid: 'fcbb:bb00:1:e002::',
+      behavior: 'End.DX4',
+      table: null,
+      nextHop: '172.16.1.2 dev red',
+      prefix: '10.1.0.0/24',
+      state: 'draining',
+      why: 'no route has it any more',
+    },
+  ]
+  t.strictSame(
+    await show('show sids'),
+    said(`\
+SID                 Behavior  VRF  Table  Next hop            Prefix       Device   Locator  Structure   State
+fcbb:bb00:1:e000::  End.DT46  red     10  -                   -            vrf-red  main     32/16/16/0  installed
+fcbb:bb00:1:e002::  End.DX4   red      -  172.16.1.2 dev red  10.1.0.0/24  vrf-red  main     32/16/16/0  draining
+  why:  no route has it any more
+`),
+  )
+  t.strictSame(
+    await show('show locators'),
+    said(`\
+Locator  Prefix            Structure   Behavior  SIDs  Used  Free  VRFs
+main     fcbb:bb00:1::/48  32/16/16/0  usid      8192     2  8190  red blue
+`),
+  )
+})
+
+t.test('show routes: a route that is not announced says so and why', async (t) => {
+  const { show, source } = await serve(t)
+  const [route] = ROUTES
+  const notAnnounced = 'not announced: the locator of the VRF has no free SID'
+  source.routeTable = [{ ...route!, notAnnounced }]
+  t.match((await show('show routes')).out, /installed, not announced/)
+  t.match((await show(`show routes vrf red ${route!.prefix}`)).out, `VPN: ${notAnnounced}`)
+})
+
 t.test('show sids, show status', async (t) => {
   const { show, source } = await serve(t)
   t.strictSame(
