@@ -2,10 +2,10 @@
  * What the schema cannot see: entries compared with each other. Works on the file as read, entry
  * by entry, so that a mistake in one VRF does not hide another between two locators.
  */
-import type * as z from 'zod'
 import { hexOf } from '../base/bytes.ts'
 import { defaultDevice } from './config-build.ts'
 import { checkNamedSids, type NamedSid } from './config-check-sids.ts'
+import { Draft, nameOf, overlap, type Report, Unique } from './config-draft.ts'
 import type { ConfigPath } from './config-keys.ts'
 import type { IpAddress, IpPrefix } from './config-schema.ts'
 import {
@@ -18,15 +18,13 @@ import {
   Vrf,
   VrfNeighbor,
 } from './config-schema.ts'
-import { entryName, maskBytes } from './config-values.ts'
+import { entryName } from './config-values.ts'
 
 export interface CheckIssue {
   path: ConfigPath
   /** `expected …`; the loader puts what was found before it. */
   message: string
 }
-
-type Report = (path: ConfigPath, message: string) => void
 
 /** Everything that is wrong between the entries of `raw`, the file as plain values. */
 export function checkConfig(raw: unknown): CheckIssue[] {
@@ -39,68 +37,6 @@ export function checkConfig(raw: unknown): CheckIssue[] {
   checkNamedSids(namedSids(file), report)
   checkNeighbors(file, ['neighbors'], CoreNeighbor, report)
   return issues
-}
-
-/** The file as read, of which each value may or may not be right. */
-class Draft {
-  readonly #raw: unknown
-
-  constructor(raw: unknown) {
-    this.#raw = raw
-  }
-
-  at(path: ConfigPath): unknown {
-    let value = this.#raw
-    for (const step of path) value = (value as Record<string | number, unknown> | null)?.[step]
-    return value
-  }
-
-  /** The value by its schema (defaults included); undefined when it is absent or wrong. */
-  read<T>(schema: z.ZodType<T> | undefined, path: ConfigPath): T | undefined {
-    const result = schema?.safeParse(this.at(path))
-    return result?.success ? result.data : undefined
-  }
-
-  /** A field of an entry with a fixed shape. */
-  field<Shape extends z.ZodRawShape, Key extends keyof Shape & string>(
-    entry: z.ZodObject<Shape>,
-    path: ConfigPath,
-    key: Key,
-  ): z.output<Shape[Key]> | undefined {
-    return this.read(entry.shape[key] as unknown as z.ZodType<z.output<Shape[Key]>>, [...path, key])
-  }
-
-  names(key: string): string[] {
-    const value = this.at([key])
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.keys(value)
-      : []
-  }
-
-  /** The paths of a list's items. */
-  items(path: ConfigPath): ConfigPath[] {
-    const value = this.at(path)
-    return Array.isArray(value) ? value.map((_, at) => [...path, at]) : []
-  }
-}
-
-/** Reports each value that stood before under another path. */
-class Unique {
-  readonly #seen = new Map<string, string>()
-  readonly #report: Report
-  readonly #what: string
-
-  constructor(what: string, report: Report) {
-    this.#what = what
-    this.#report = report
-  }
-
-  add(value: string | number | undefined, path: ConfigPath, holder: string): void {
-    if (value === undefined) return
-    const before = this.#seen.get(String(value))
-    if (before === undefined) this.#seen.set(String(value), holder)
-    else this.#report(path, `${this.#what} (${before} has it)`)
-  }
 }
 
 function checkListen(file: Draft, report: Report): void {
@@ -296,17 +232,4 @@ function checkFamilies(file: Draft, path: ConfigPath, report: Report): void {
     const name = file.at(item)
     if (typeof name === 'string') seen.add(name, item, nameOf(path))
   }
-}
-
-/** Whether one of two prefixes of a family holds the other. */
-function overlap(a: IpPrefix, b: IpPrefix): boolean {
-  const bits = Math.min(a.bits, b.bits)
-  return hexOf(maskBytes(a.bytes, bits)) === hexOf(maskBytes(b.bytes, bits))
-}
-
-function nameOf(path: ConfigPath): string {
-  return path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
-    .join('')
-    .slice(1)
 }
