@@ -314,8 +314,7 @@ export class Speaker implements PeerHandler {
   // ── the turn loop ──
 
   #wake(): void {
-    // Before the tables are connected there is nothing to decide.
-    if (this.#turnDue || this.#stopped || this.resolver === undefined) return
+    if (this.#turnDue || this.#stopped) return
     this.#turnDue = true
     setImmediate(() => this.#turn())
   }

@@ -82,7 +82,7 @@ export class LocatorFunctions {
     if (this.#used.has(func)) return false
     this.#used.add(func)
     this.#idle.delete(func)
-    if (this.#isGiven(func)) this.#usedInRange++
+    if (this.isGiven(func)) this.#usedInRange++
     return true
   }
 
@@ -101,7 +101,7 @@ export class LocatorFunctions {
 
   free(func: number): void {
     if (!this.#used.delete(func)) return
-    if (!this.#isGiven(func)) return
+    if (!this.isGiven(func)) return
     this.#usedInRange--
     if (func < this.#next) this.#idle.add(func)
   }
@@ -115,7 +115,8 @@ export class LocatorFunctions {
     for (let k = 0; k < PROBES; k++) yield this.#first + (((hash + k * GOLDEN) >>> 0) % total)
   }
 
-  #isGiven(func: number): boolean {
+  /** Whether functions are given out from there. */
+  isGiven(func: number): boolean {
     return func >= this.#first && func < this.#end
   }
 }

@@ -67,6 +67,8 @@ export class SidManager {
     const functions = this.#functionsOf(sid)
     if (functions === undefined) return
     const func = functionOf(sid, functions.locator)
+    // Of the same prefix when it had another structure, or from where none are given out now.
+    if (!functions.isGiven(func) || hexOf(sidOf(functions.locator, func)) !== hexOf(sid)) return
     if (!functions.reserve(func)) return
     const known = this.#recovered.get(functions)!
     const same = known.get(identity) ?? new Set()

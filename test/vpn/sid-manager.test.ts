@@ -78,6 +78,20 @@ t.test('a SID that nobody asks for again is nobody else’s until it is forgotte
   t.equal(manager.forgetRecovered(), false)
 })
 
+t.test('a SID that the locator would not give now is not taken over', async (t) => {
+  const wide = new SidManager([locator('fcbb:bb00:1::', { functionBits: 20 })])
+  const narrow = new SidManager([MAIN])
+  const usid = new SidManager([locator('fcbb:bb00:1::', { nextCsid: true })])
+  for (const manager of [wide, narrow, usid]) {
+    manager.recover(address('fcbb:bb00:1:0:1000::'), 'mine')
+    manager.recover(address('fcbb:bb00:1:5::'), 'mine')
+  }
+  const [of20] = wide.locators()
+  t.equal(want(wide, of20!.locator, 'mine'), sid('fcbb:bb00:1:0:1000::'))
+  t.equal(want(narrow, MAIN, 'mine'), sid('fcbb:bb00:1:5::'))
+  t.equal(want(usid, usid.locators()[0]!.locator, 'mine'), sid('fcbb:bb00:1:e000::'))
+})
+
 t.test('several of one identity: each hash goes back to where it was', async (t) => {
   const hashes = [11, 4711, 65535, 123456789]
   const before = new SidManager([MAIN])
