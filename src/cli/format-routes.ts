@@ -10,7 +10,7 @@ import {
   type Style,
 } from './table.ts'
 
-const LEGEND = '* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale'
+const LEGEND = '* valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale'
 
 /** What was asked for, for the words of an empty answer. */
 export interface RouteScope {
@@ -105,7 +105,8 @@ function pathFields(path: RoutePath): [string, string | null][] {
 
 function marks(path: RoutePath): string {
   const stale = path.longLivedStale ? 'S' : path.stale ? 's' : ''
-  return `${path.valid ? '*' : ' '}${path.best ? '>' : ' '}${stale}`
+  const use = path.best ? '>' : path.active ? '=' : path.backup ? 'b' : ' '
+  return `${path.valid ? '*' : ' '}${use}${stale}`
 }
 
 function from(path: RoutePath): string {
@@ -119,7 +120,10 @@ function describeSource(path: RoutePath): string {
 
 /** The best path has the kernel's answer; the others, why they are not it. */
 function state(route: Route, path: RoutePath): string {
-  if (!path.best) return path.why ?? (path.valid ? 'not best' : 'not valid')
+  if (!path.best) {
+    if (path.active) return path.weight === null ? route.installed : `weight ${path.weight}`
+    return path.why ?? (path.valid ? 'not best' : 'not valid')
+  }
   if (route.installed === 'failed') return `failed ${route.fibDetail?.split(':')[0] ?? ''}`.trim()
   const told = route.notAnnounced === null ? '' : ', not announced'
   if (route.installed === 'none') return `${route.fibDetail ?? '-'}${told}`
@@ -130,13 +134,21 @@ function tone(route: Route, path: RoutePath) {
   const isWrong = route.installed === 'failed' || route.installed === 'drifted'
   if (path.best && (isWrong || route.notAnnounced !== null)) return 'bad'
   if (!path.valid) return 'bad'
-  return path.best ? null : 'faint'
+  return path.best || path.active ? null : 'faint'
 }
 
 function verdict(path: RoutePath): string {
   const stale = path.longLivedStale ? ', long-lived stale' : path.stale ? ', stale' : ''
-  if (path.best) return `best${stale}${path.why === null ? '' : `: ${path.why}`}`
-  return `${path.valid ? 'not best' : 'not valid'}${stale}${path.why === null ? '' : `: ${path.why}`}`
+  const why = path.why === null ? '' : `: ${path.why}`
+  if (path.best) return `best${path.weight === null ? '' : `, weight ${path.weight}`}${stale}${why}`
+  if (path.active || path.backup) return `${use(path)}${stale}${why}`
+  return `${path.valid ? 'not best' : 'not valid'}${stale}${why}`
+}
+
+/** What a path does that is not the best. */
+function use({ active, weight }: RoutePath): string {
+  if (!active) return 'backup'
+  return weight === null ? 'multipath' : `multipath, weight ${weight}`
 }
 
 function describeKernel({ installed, fibDetail }: Route): string {

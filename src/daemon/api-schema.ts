@@ -17,6 +17,12 @@ export type FamilyName = z.infer<typeof FamilyName>
 /** One path to a prefix; the first of a route's paths is the best one, if any is. */
 export const RoutePath = z.strictObject({
   best: z.boolean(),
+  /** It carries traffic: the best path, and those that tie with it (`maximum-paths`). */
+  active: z.boolean(),
+  /** It takes over when none that carries traffic can be used. */
+  backup: z.boolean(),
+  /** Its share of the traffic, where several share it. */
+  weight: maybeCount,
   valid: z.boolean(),
   /** Why the path is not valid, or the step of the decision process at which it lost. */
   why: maybeText,

@@ -1,6 +1,6 @@
 import { putU32 } from '../base/bytes.ts'
 import { NONE } from '../base/id.ts'
-import { errnoName } from '../fib/kernel-error.ts'
+import type { FibRow } from '../fib/fib-table.ts'
 import { Why, whyText } from '../rib/decision.ts'
 import type { LocRib } from '../rib/loc-rib.ts'
 import { NextHopKind } from '../rib/next-hop.ts'
@@ -29,12 +29,12 @@ import {
   type RouteQuery,
   ShowError,
 } from './api-schema.ts'
+import { addressText, fibRowOf, kernelView, shareOf } from './show-forwarding.ts'
 import type { Speaker } from './speaker.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
 const ORIGINS = ['igp', 'egp', 'incomplete'] as const
 const RD_WORDS = 2
-const DRIFTED = 'a route of another protocol took its place: same prefix, table and metric'
 
 interface Table {
   readonly rib: LocRib
@@ -140,20 +140,26 @@ function routeOf(speaker: Speaker, table: Table, prefix: PrefixId): Route {
     prefixes.bitsOf(prefix),
   )
   const best = rib.bestOf(prefix)
+  const fibRow = vrf === null ? 0 : fibRowOf(speaker, rib, vrf.config.table, prefix)
   const rows: RoutePath[] = []
   for (let path = rib.firstOf(prefix); path !== NONE; path = paths.nextOf(path)) {
-    rows.push(pathOf(speaker, table, path, path === best))
+    rows.push(pathOf(speaker, table, path, path === best, fibRow))
   }
-  rows.sort((a, b) => Number(b.best) - Number(a.best) || Number(b.valid) - Number(a.valid))
+  rows.sort((a, b) => rankOf(b) - rankOf(a))
   return {
     vrf: vrf?.config.name ?? null,
     family: familySpec(rib.family).name as FamilyName,
     rd: key.rd ?? null,
     prefix: key.prefix,
-    ...kernelView(speaker, table, prefix, best),
+    ...kernelView(speaker, rib, vrf === null ? NONE : best, fibRow),
     notAnnounced: vrf === null ? null : whyNotAnnounced(speaker, vrf, rib, prefix),
     paths: rows,
   }
+}
+
+/** The best path first, then what else carries traffic, what stands by, what could be used. */
+function rankOf({ best, active, backup, valid }: RoutePath): number {
+  return Number(best) * 8 + Number(active) * 4 + Number(backup) * 2 + Number(valid)
 }
 
 /** Why the path that the VRF exports is not told to the VPN, null when it is, or exports none. */
@@ -178,42 +184,13 @@ function whyNotAnnounced(
   return more === null ? text : `${text}: ${more}`
 }
 
-function kernelView(
+function pathOf(
   speaker: Speaker,
   { rib, vrf }: Table,
-  prefix: PrefixId,
-  best: PathId,
-): Pick<Route, 'installed' | 'fibDetail'> {
-  if (vrf === null || best === NONE) return { installed: 'none', fibDetail: null }
-  if (rib.paths.kindOf(best) === PathKind.CONNECTED) {
-    return { installed: 'installed', fibDetail: describe(speaker, rib, best) }
-  }
-  const { prefixes } = rib
-  const family = rib.family === Family.IPV4_UNICAST ? 4 : 6
-  const at = prefixes.wordsAt(prefix)
-  const bits = prefixes.bitsOf(prefix)
-  const row = speaker.fib.find(vrf.config.table, family, prefixes.words, at, bits)
-  if (row === 0) return { installed: 'pending', fibDetail: null }
-  const installed = speaker.fib.stateOf(row)
-  const errno = speaker.fib.errnoOf(row)
-  if (installed === 'drifted') return { installed, fibDetail: DRIFTED }
-  return { installed, fibDetail: errno === 0 ? describe(speaker, rib, best) : errnoName(errno) }
-}
-
-/** `via 172.16.1.2 dev red`, `seg6 encap.red fcbb:bb00:2:1:: dev core`, `blackhole`. */
-function describe(speaker: Speaker, rib: LocRib, path: PathId): string {
-  const { nextHops } = speaker.context
-  const id = rib.paths.nextHopOf(path)
-  if (id === NONE) return 'blackhole'
-  const kind = nextHops.kindOf(id)
-  const device = speaker.interfaces.byIndex(nextHops.ifindexOf(id))?.name ?? '?'
-  if (kind === NextHopKind.DEVICE) return `dev ${device}`
-  const address = addressText(nextHops.addressOf(id))
-  if (kind === NextHopKind.GATEWAY) return `via ${address} dev ${device}`
-  return `seg6 ${speaker.config.dataplane.encapsulation} ${address} dev ${device}`
-}
-
-function pathOf(speaker: Speaker, { rib, vrf }: Table, path: PathId, best: boolean): RoutePath {
+  path: PathId,
+  best: boolean,
+  fibRow: FibRow | 0,
+): RoutePath {
   const { attrs, peers, seconds } = speaker.context
   const { paths } = rib
   const set = paths.attrsOf(path)
@@ -223,6 +200,7 @@ function pathOf(speaker: Speaker, { rib, vrf }: Table, path: PathId, best: boole
   const why = paths.whyOf(path)
   return {
     best,
+    ...shareOf(speaker, rib, path, fibRow),
     valid: best || why === Why.BEST || why >= Why.DECISION,
     why: best ? null : whyText(why),
     source: SOURCES[kind],
@@ -328,8 +306,4 @@ function listOf(
   if (!attrs.find(set, type)) return texts
   for (let at = attrs.valueAt; at < attrs.valueEnd; at += size) texts.push(format(attrs.bytes, at))
   return texts
-}
-
-function addressText(address: Uint8Array): string {
-  return formatAddress(address, 0, address.length === 4 ? 4 : 16)
 }

@@ -57,11 +57,11 @@ t.test('show routes: a line a path', async (t) => {
   t.strictSame(
     await show('show routes'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
+* valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale
 
     VRF   Prefix            Next hop / SID      From              AS path      State
 *>  red   10.1.0.0/24       172.16.1.2          172.16.1.2        65101        installed
-*   red   10.1.0.0/24       fcbb:bb00:2:e000::  2001:db8:ffff::2  65102 65101  longer AS path
+*b  red   10.1.0.0/24       fcbb:bb00:2:e000::  2001:db8:ffff::2  65102 65101  longer AS path
 *>  red   10.2.0.0/24       fcbb:bb00:2:e000::  2001:db8:ffff::2  65102        installed
     red   10.2.0.0/24       2001:db8:ffff::3    2001:db8:ffff::3  65102        no SRv6 SID
 *>  red   172.16.1.0/24     dev red             connected         -            installed
@@ -74,7 +74,7 @@ t.test('show routes: a line a path', async (t) => {
   t.strictSame(
     await show('show routes vrf blue'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
+* valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale
 
     VRF   Prefix       Next hop / SID  From    AS path  State
 *>  blue  10.2.0.0/24  172.16.1.2      static  -        pending
@@ -89,7 +89,7 @@ t.test('show routes vpn: the route distinguisher in the place of the VRF', async
   t.strictSame(
     await show('show routes vpn'),
     said(`\
-* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
+* valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale
 
     RD         Prefix       Next hop / SID      From              AS path  State
 *>  65000:210  10.2.0.0/24  fcbb:bb00:2:e000::  2001:db8:ffff::2  65102    -
@@ -105,11 +105,11 @@ t.test('show routes on a terminal: what does not fit is cut, the SID last', asyn
   t.equal(
     out,
     `\
-* valid, > best, s stale (kept while its neighbour restarts), S long-lived stale
+* valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale
 
     VRF   Prefix            Next hop / SID    From       AS path  State
 *>  red   10.1.0.0/24       172.16.1.2        172.16.1…  65101    installed
-*   red   10.1.0.0/24       fcbb:bb00:2:e00…  2001:db8…  65102 …  longer AS path
+*b  red   10.1.0.0/24       fcbb:bb00:2:e00…  2001:db8…  65102 …  longer AS path
 *>  red   10.2.0.0/24       fcbb:bb00:2:e00…  2001:db8…  65102    installed
     red   10.2.0.0/24       2001:db8:ffff::3  2001:db8…  65102    no SRv6 SID
 *>  red   172.16.1.0/24     dev red           connected  -        installed
@@ -207,7 +207,7 @@ Path 1 of 2: best
   Local preference  100
   MED               20
 
-Path 2 of 2: not best: longer AS path
+Path 2 of 2: backup: longer AS path
   From              2001:db8:ffff::2 through the VPN, 1h02m ago
   Next hop          2001:db8:ffff::2
   SID               fcbb:bb00:2:e000:: (End.DT46)

@@ -166,6 +166,14 @@ t.test('maximum-paths: paths that tie share the traffic, by their link bandwidth
   t.ok(router.fib(10).includes(shares(1, 1)), 'one says nothing')
   await remotes[1]!.send(vpn(1, ['10.2.0.0/24'], { bandwidth: 3.75e9 }))
   t.ok(router.fib(10).includes(shares(85, 256)), '1 : 3 of 256')
+  const [route] = router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })
+  const ways = SIDS.map((sid) => `seg6 encap.red ${sid} dev core`)
+  t.equal(route!.fibDetail, `${ways[0]} weight 85, ${ways[1]} weight 256; backup ${ways[2]}`)
+  t.match(route!.paths, [
+    { best: true, active: true, backup: false, weight: 85 },
+    { best: false, active: true, weight: 256, sid: SIDS[1] },
+    { active: false, backup: true, weight: null, sid: SIDS[2] },
+  ])
   await remotes[1]!.send(vpn(1, ['10.2.0.0/24'], { bandwidth: 5e9 }))
   t.ok(router.fib(10).includes(shares(1, 4)))
   locator(kernel, 0, false)

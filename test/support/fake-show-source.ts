@@ -14,6 +14,9 @@ import type {
 
 const PATH: RoutePath = {
   best: true,
+  active: true,
+  backup: false,
+  weight: null,
   valid: true,
   why: null,
   source: 'bgp',
@@ -66,7 +69,12 @@ export const ROUTES: Route[] = [
     notAnnounced: null,
     paths: [
       { ...PATH, neighbor: '172.16.1.2', nextHop: '172.16.1.2', asPath: '65101', med: 20 },
-      { ...VPN_PATH, best: false, why: 'longer AS path', asPath: '65102 65101' },
+      {
+        ...VPN_PATH,
+        ...{ best: false, active: false, backup: true },
+        why: 'longer AS path',
+        asPath: '65102 65101',
+      },
     ],
   },
   {
@@ -79,6 +87,7 @@ export const ROUTES: Route[] = [
       {
         ...VPN_PATH,
         best: false,
+        active: false,
         valid: false,
         why: 'no SRv6 SID',
         sid: null,
