@@ -1,7 +1,7 @@
 /** A KernelWatcher that only notes what kinds of change it hears of. */
 import type { KernelWatcher } from '../../src/fib/kernel.ts'
 
-export type Kind = 'link' | 'address' | 'route' | 'nexthop' | 'overflow'
+export type Kind = 'link' | 'address' | 'route' | 'nexthop' | 'rule' | 'overflow'
 
 export class Heard implements KernelWatcher {
   readonly kinds: Kind[] = []
@@ -24,6 +24,10 @@ export class Heard implements KernelWatcher {
 
   onNexthop(): void {
     this.kinds.push('nexthop')
+  }
+
+  onRule(): void {
+    this.kinds.push('rule')
   }
 
   onOverflow(): void {

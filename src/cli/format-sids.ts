@@ -70,6 +70,7 @@ export function formatStatus(status: Status, style: Style): string[] {
       ['srv6d', `${status.version}, pid ${status.pid}, up ${formatAge(status.uptimeSeconds)}`],
       ['Router id', status.routerId],
       ['AS', String(status.as)],
+      ['Data plane', status.dataplane],
       ['Restarting', status.restarting ? 'yes, waiting for End-of-RIB' : null],
     ]),
     ...problems.flatMap((problem) =>

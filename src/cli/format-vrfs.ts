@@ -57,9 +57,9 @@ function describeSid({ sid, state, why }: VrfSid): string {
   return `${sid} ${state}${why === null ? '' : `: ${why}`}`
 }
 
-function describeInterface({ name, up, enslaved, why }: VrfInterface): string {
+function describeInterface({ name, up, attached, why }: VrfInterface): string {
   if (why !== null) return `${name}: ${why}`
-  return `${name}: ${up ? 'up' : 'down'}, ${enslaved ? 'in the VRF' : 'not in the VRF'}`
+  return `${name}: ${up ? 'up' : 'down'}, ${attached ? 'in the VRF' : 'not in the VRF'}`
 }
 
 /** What an operator has to act on, in the order of what depends on what. */
@@ -67,7 +67,7 @@ function troubles(vrf: Vrf): string[] {
   return [
     ...vrf.problems,
     ...vrf.interfaces
-      .filter((each) => !each.up || !each.enslaved)
+      .filter((each) => !each.up || !each.attached)
       .map((each) => `interface ${describeInterface(each)}`),
     ...vrf.sids
       .filter((sid) => sid.state === 'failed')

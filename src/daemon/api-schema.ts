@@ -123,7 +123,7 @@ export type VrfSid = z.infer<typeof VrfSid>
 export const VrfInterface = z.strictObject({
   name: text,
   up: z.boolean(),
-  enslaved: z.boolean(),
+  attached: z.boolean(),
   why: maybeText,
 })
 export type VrfInterface = z.infer<typeof VrfInterface>
@@ -192,6 +192,8 @@ export const Status = z.strictObject({
   uptimeSeconds: count,
   routerId: text,
   as: count,
+  /** Which data plane, and why it is this one: `table: the kernel has no VRF devices`. */
+  dataplane: text,
   /** Between a restart and the neighbours' End-of-RIB (RFC 4724 §4.1): old routes still forward. */
   restarting: z.boolean(),
   problems: z.array(text),

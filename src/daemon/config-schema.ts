@@ -64,7 +64,8 @@ export interface ListenConfig {
 }
 
 export interface DataplaneConfig {
-  mode: 'vrf'
+  /** `auto`: VRF devices where the kernel has them. */
+  mode: 'auto' | 'vrf' | 'table'
   encapsulation: 'encap' | 'encap.red'
   /** Octets of the largest packet that the core takes; null: as the link towards each SID. */
   coreMtu: number | null
@@ -174,7 +175,7 @@ export const Router = z.strictObject({
 export const Listen = z.strictObject({ address, port: port.default(179) })
 
 const Dataplane = z.strictObject({
-  mode: choice('vrf').default('vrf'),
+  mode: choice('auto', 'vrf', 'table').default('auto'),
   encapsulation: choice('encap.red', 'encap').default('encap.red'),
   'core-mtu': wholeNumber(1280, 65535).optional(),
   'on-stop': choice('keep', 'remove').default('keep'),

@@ -1,5 +1,5 @@
 import { equalBytes } from '../base/bytes.ts'
-import { examine, type Finding, type Subject } from '../fib/doctor.ts'
+import { examine, type Finding, mayHaveVrf, type Subject } from '../fib/doctor.ts'
 import { linuxHost } from '../fib/host.ts'
 import type { Kernel } from '../fib/kernel.ts'
 import type { Config, VrfConfig } from './config-schema.ts'
@@ -16,10 +16,12 @@ export async function runDoctor(
   const links = await kernel.links()
   const addresses = await kernel.addresses()
   const source = config.router.source
+  const { mode } = config.dataplane
+  const vrfDevices = mode === 'vrf' || (mode === 'auto' && mayHaveVrf(linuxHost))
   return examine(linuxHost, {
-    vrfDevices: config.dataplane.mode === 'vrf',
+    vrfDevices,
     encapsulation: config.dataplane.encapsulation,
-    behaviors: config.vrfs.flatMap(behaviorsOf),
+    behaviors: config.vrfs.flatMap((vrf) => behaviorsOf(vrf, vrfDevices)),
     vrfs: config.vrfs,
     links,
     coreIfindexes: await towards(config, kernel),
@@ -36,8 +38,8 @@ export async function runDoctor(
   })
 }
 
-function behaviorsOf(vrf: VrfConfig): number[] {
-  const { byTable, byGateway } = sidPlanOf(vrf)
+function behaviorsOf(vrf: VrfConfig, vrfDevices: boolean): number[] {
+  const { byTable, byGateway } = sidPlanOf(vrf, vrfDevices)
   return [...byTable.values(), ...byGateway.values()].map(({ classic }) => classic)
 }
 

@@ -35,6 +35,8 @@ interface FollowerPorts {
   log: Logger
   interfaces: Interfaces
   vrfs: readonly VrfInstance[]
+  /** Brings the rest of the data plane (rules) to what the VRFs are now. */
+  settle: () => Promise<void>
   tables: () => KernelTables
   /** An IPv6 route of others came or went: told at once. */
   onRoute: (prefix: Int32Array, bits: number) => void
@@ -55,6 +57,7 @@ export class KernelFollower implements KernelWatcher {
   /** Since the last look. */
   #linksChanged = false
   #routesChanged = false
+  #rulesChanged = false
   #oursChanged = false
   #overflown = false
   #lostDevices = new Set<number>()
@@ -133,6 +136,11 @@ export class KernelFollower implements KernelWatcher {
     this.#changed('ours')
   }
 
+  onRule(): void {
+    this.#rulesChanged = true
+    this.#changed('ours')
+  }
+
   onOverflow(): void {
     this.#overflown = true
     this.#lookSoon()
@@ -166,6 +174,12 @@ export class KernelFollower implements KernelWatcher {
     for (const [k, vrf] of vrfs.entries()) {
       if (vrf.plane.ifindex !== devices[k]) await this.#ports.onDeviceChanged(vrf)
     }
+    await this.#settle()
+  }
+
+  #settle(): Promise<void> {
+    this.#rulesChanged = false
+    return this.#ports.settle()
   }
 
   #changed(what: 'links' | 'ours' | 'routes'): void {
@@ -222,6 +236,7 @@ export class KernelFollower implements KernelWatcher {
       await this.#read()
     }
     if (links) await this.#keepVrfs()
+    else if (this.#rulesChanged) await this.#settle()
     const devices = this.#takeLostDevices()
     if (links) sids.retryFailed()
     await sids.flush()

@@ -1,11 +1,25 @@
-import { adoptKernel, clearKernel } from '../fib/reconcile.ts'
+import type { Dataplane } from '../fib/dataplane.ts'
+import { chooseDataplane } from '../fib/dataplane-choice.ts'
+import { adoptKernel, clearKernel, sweepKernel } from '../fib/reconcile.ts'
 import { ForwardingState } from './forwarding-state.ts'
 import type { Speaker } from './speaker.ts'
+
+/** The data plane that the configuration asks for, or that this kernel has. */
+export async function dataplaneOf(speaker: Speaker): Promise<Dataplane> {
+  const { kernel, nexthops, fib, config, log } = speaker
+  const source = config.router.source.bytes
+  const dataplane = await chooseDataplane(config.dataplane.mode, {
+    ...{ kernel, nexthops, fib, source },
+    log: log.child({ in: 'fib' }),
+  })
+  log.info({ mode: dataplane.mode, why: dataplane.why }, 'data plane')
+  return dataplane
+}
 
 /** Takes over what a former run left in the kernel. */
 export async function takeOver(speaker: Speaker): Promise<ForwardingState> {
   const dump = await adoptKernel(speaker.kernelTables)
-  speaker.installer.adopt(dump)
+  speaker.installer.adopt(dump, await speaker.dataplane.recover(dump.localSids))
   const state = new ForwardingState(dump)
   // Nexthop objects alone forward nothing: nobody is waited for.
   if (!state.found) speaker.nexthops.sweep()
@@ -38,8 +52,15 @@ export async function prepareKernel(speaker: Speaker): Promise<void> {
   await speaker.installer.write()
 }
 
+/** What a former run left and nobody asked for again goes. */
+export async function sweep({ kernelTables, dataplane }: Speaker): Promise<void> {
+  await sweepKernel(kernelTables)
+  await dataplane.sweep()
+}
+
 /** `on-stop: remove`: everything that carries our protocol number, and what we made of VRFs. */
 export async function removeFromKernel(speaker: Speaker): Promise<void> {
   await clearKernel(speaker.kernelTables)
   for (const { plane } of speaker.vrfs) await plane.remove()
+  await speaker.dataplane.remove()
 }

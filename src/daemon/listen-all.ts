@@ -1,24 +1,84 @@
 import type { ListenAddress } from '../session/listener.ts'
 import type { Speaker } from './speaker.ts'
 
-/** Listens at every configured address, in the main table and in each VRF that has neighbours. */
-export async function listenAll(speaker: Speaker): Promise<void> {
-  const { vrfs, config } = speaker
-  const inVrfs = vrfs.filter((vrf) => vrf.config.neighbors.length > 0)
-  for (const { address, port } of config.listen) {
-    await listenAt(speaker, { address: address.text, port })
-    for (const bindDevice of inVrfs.flatMap((vrf) => vrf.plane.listenDevices)) {
-      await listenAt(speaker, { address: address.text, port, bindDevice })
-    }
-  }
+interface Row {
+  readonly at: ListenAddress
+  problem: string | null
 }
 
-async function listenAt({ listeners, log, problems }: Speaker, at: ListenAddress): Promise<void> {
-  try {
-    await listeners.listen(at)
-    log.info(at, 'listening')
-  } catch (error) {
-    problems.push((error as Error).message)
-    log.error({ ...at, err: error }, 'not listening')
+/** Listens at every configured address, in the main table and in each VRF that has neighbours. */
+export class Listening {
+  readonly #speaker: Speaker
+  readonly #rows = new Map<string, Row>()
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(speaker: Speaker) {
+    this.#speaker = speaker
+  }
+
+  /** Where it is not listened though it should be. */
+  get problems(): string[] {
+    return [...this.#rows.values()].flatMap((row) => row.problem ?? [])
+  }
+
+  /** Listens where a device has come, and no longer where one has gone. */
+  sync(): Promise<void> {
+    this.#last = this.#last.then(() => this.#sync())
+    return this.#last
+  }
+
+  /** The same, where nobody waits. */
+  syncSoon(): void {
+    const { log } = this.#speaker
+    this.sync().catch((error) => log.error({ err: error }, 'listening failed'))
+  }
+
+  async #sync(): Promise<void> {
+    const wanted = this.#wanted()
+    for (const [key, row] of this.#rows) {
+      if (wanted.has(key)) continue
+      this.#rows.delete(key)
+      if (row.problem === null) await this.#speaker.listeners.close(row.at)
+    }
+    for (const [key, fresh] of wanted) {
+      const row = this.#rows.get(key) ?? fresh
+      if (this.#rows.has(key) && row.problem === null) continue
+      this.#rows.set(key, row)
+      await this.#listen(row)
+    }
+  }
+
+  #wanted(): Map<string, Row> {
+    const { vrfs, config, interfaces } = this.#speaker
+    const wanted = new Map<string, Row>()
+    const add = (at: ListenAddress) => {
+      // A device that came again under the same name is another one.
+      const ifindex = interfaces.link(at.bindDevice ?? '')?.ifindex ?? 0
+      wanted.set(`${at.address} ${at.port} ${at.bindDevice} ${ifindex}`, { at, problem: null })
+    }
+    for (const { address, port } of config.listen) {
+      add({ address: address.text, port })
+      for (const { plane, config: vrf } of vrfs) {
+        if (vrf.neighbors.length === 0) continue
+        const domain = plane.sessionDomain
+        for (const bindDevice of plane.listenDevices) {
+          add({ address: address.text, port, bindDevice, domain })
+        }
+      }
+    }
+    return wanted
+  }
+
+  async #listen(row: Row): Promise<void> {
+    const { listeners, log } = this.#speaker
+    try {
+      await listeners.listen(row.at)
+      row.problem = null
+      log.info({ ...row.at }, 'listening')
+    } catch (error) {
+      const text = (error as Error).message
+      if (row.problem !== text) log.error({ ...row.at, err: error }, 'not listening')
+      row.problem = text
+    }
   }
 }

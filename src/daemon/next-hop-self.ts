@@ -2,6 +2,7 @@ import type { InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { parseAddress } from '../wire/address.ts'
 import { type Family, familySpec } from '../wire/registry.ts'
+import type { Speaker } from './speaker.ts'
 
 /**
  * The next hop that routes of a family carry to a neighbour in a VRF: our address on the session;
@@ -21,4 +22,9 @@ export function nextHopFor(
   if (local.length === octets) return local
   if (octets === 4 && n.extendedNextHop.includes(family)) return local
   return interfaces.besides(local, octets, within)
+}
+
+/** The interfaces that no VRF holds. */
+export function scopeOfNoVrf({ interfaces, vrfs }: Pick<Speaker, 'interfaces' | 'vrfs'>): InScope {
+  return (ifindex) => interfaces.isFree(ifindex) && !vrfs.some(({ plane }) => plane.holds(ifindex))
 }

@@ -1,4 +1,7 @@
+import type { VrfPlane } from '../fib/dataplane.ts'
 import type { PeerConfig } from '../session/negotiate.ts'
+import type { ConnectTarget } from '../session/transport.ts'
+import { parseAddress } from '../wire/address.ts'
 import type { Family } from '../wire/registry.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
 
@@ -16,7 +19,7 @@ const EBGP_TTL = 1
 export function peerConfigOf(
   config: Config,
   neighbor: NeighborConfig,
-  device: string | null,
+  domain: string | null,
   facts: () => RestartFacts,
 ): PeerConfig {
   const { router, gracefulRestart } = config
@@ -35,7 +38,7 @@ export function peerConfigOf(
     connectRetryTime: neighbor.connectRetry,
     passive: neighbor.passive,
     ...(neighbor.updateSource ? { localAddress: neighbor.updateSource.text } : {}),
-    ...(device !== null ? { bindDevice: device } : {}),
+    ...(domain !== null ? { domain } : {}),
     ...(ttl !== null ? { ttl } : {}),
     ...(neighbor.password !== null ? { password: neighbor.password } : {}),
     gracefulRestart: gracefulRestart.enabled
@@ -49,4 +52,10 @@ export function peerConfigOf(
     extendedMessage: true,
     shutdown: neighbor.shutdown,
   }
+}
+
+/** The target of a connection inside a VRF; throws in plain words where no device leads to it. */
+export function boundTo(plane: VrfPlane, target: ConnectTarget): ConnectTarget {
+  const address = parseAddress(target.address.replace(/%.*$/, ''))
+  return { ...target, bindDevice: plane.deviceTowards(address) }
 }

@@ -69,9 +69,12 @@ export class Show implements ShowSource {
 
   status(): Status {
     const { config, clock, restarting, problems, vrfs, fib, deferral } = this.#speaker
+    const { dataplane, listening } = this.#speaker
     const { failed } = fib.counts
     const all = [
       ...problems,
+      ...(dataplane?.problems ?? []),
+      ...listening.problems,
       ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
@@ -83,6 +86,7 @@ export class Show implements ShowSource {
       uptimeSeconds: Math.floor((clock.now() - this.#startedAt) / 1000),
       routerId: config.router.routerIdText,
       as: config.router.as,
+      dataplane: dataplane ? `${dataplane.mode}: ${dataplane.why}` : 'starting',
       restarting,
       problems: all,
     }
@@ -94,7 +98,7 @@ export class Show implements ShowSource {
     return {
       name: config.name,
       table: config.table,
-      device: config.device,
+      device: plane.device,
       ifindex: plane.ifindex,
       rd: formatRd(config.rd.bytes),
       importTargets: config.importTargets.map((target) => formatRouteTarget(target.bytes)),
@@ -103,7 +107,7 @@ export class Show implements ShowSource {
       interfaces: plane.circuits.map(({ name, attached, why }) => ({
         name,
         up: known.link(name)?.up ?? false,
-        enslaved: attached,
+        attached,
         why,
       })),
       routes: {

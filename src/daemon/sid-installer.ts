@@ -8,7 +8,7 @@ import { hexOf } from '../base/bytes.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { NONE } from '../base/id.ts'
 import type { Logger } from '../base/logger.ts'
-import type { VrfPlane } from '../fib/dataplane.ts'
+import type { RecoveredSid, VrfPlane } from '../fib/dataplane.ts'
 import type { FibTable } from '../fib/fib-table.ts'
 import type { GatewayAliases } from '../fib/gateway-aliases.ts'
 import type { KernelDump, LocalSid } from '../fib/kernel.ts'
@@ -91,14 +91,14 @@ export class SidInstaller implements SidKeeper {
   }
 
   /** SIDs of a former run go back to what they were for. */
-  adopt(dump: KernelDump): void {
+  adopt(dump: KernelDump, byTable: readonly RecoveredSid[]): void {
     const { aliases, manager } = this.#ports
     const ways = aliases.adopt(dump)
+    for (const { sid, table, behavior } of byTable) {
+      manager.recover(sid, tableIdentity(behavior, table))
+    }
     for (const { sid, target, behavior } of dump.localSids) {
-      if (target.kind !== 'next-hop') {
-        manager.recover(sid, tableIdentity(behavior, target.table))
-        continue
-      }
+      if (target.kind !== 'next-hop') continue
       const way = ways.get(hexOf(target.address))
       if (!way) continue
       const gateway = way.gateway ?? new Uint8Array(0)

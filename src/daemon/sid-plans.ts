@@ -32,7 +32,8 @@ const PLANS: Record<VrfConfig['sid'], Omit<SidPlan, 'explicit'>> = {
   'per-prefix': { perPrefix: true,  byTable: PER_FAMILY, byGateway: TO_GATEWAY },
 }
 
-export function sidPlanOf({ sid, sids }: VrfConfig): SidPlan {
+/** Without End.DT46 a SID a VRF is one a family. */
+export function sidPlanOf({ sid, sids }: VrfConfig, hasDt46: boolean): SidPlan {
   const explicit = new Map<number, Uint8Array>()
   for (const [form, address] of [
     [DT46, sids.dt46],
@@ -41,7 +42,7 @@ export function sidPlanOf({ sid, sids }: VrfConfig): SidPlan {
   ] as const) {
     if (address !== null) explicit.set(form.classic, address.bytes)
   }
-  return { ...PLANS[sid], explicit }
+  return { ...PLANS[sid === 'per-vrf' && !hasDt46 ? 'per-family' : sid], explicit }
 }
 
 /** Those that the configuration names: never given to anybody else. */

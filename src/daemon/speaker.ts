@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Dataplane } from '../fib/dataplane.ts'
-import { VrfDataplane } from '../fib/dataplane-vrf.ts'
 import { FibTable } from '../fib/fib-table.ts'
 import { VrfFib } from '../fib/from-vrf.ts'
 import { GatewayAliases } from '../fib/gateway-aliases.ts'
@@ -10,7 +9,7 @@ import type { Kernel } from '../fib/kernel.ts'
 import { LocalSidTable } from '../fib/local-sid-table.ts'
 import { NextHopResolver } from '../fib/next-hop-resolver.ts'
 import { NexthopTable } from '../fib/nexthop-table.ts'
-import { type KernelTables, sweepKernel } from '../fib/reconcile.ts'
+import type { KernelTables } from '../fib/reconcile.ts'
 import { SidEscapes } from '../fib/sid-escapes.ts'
 import type { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
@@ -18,7 +17,7 @@ import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
 import { AttrsTable } from '../rib/path-attrs.ts'
 import { RibPeers } from '../rib/rib-peer.ts'
 import { ListenSet } from '../session/listener.ts'
-import { type DownReason, type Negotiated, Peer, type PeerHandler } from '../session/peer.ts'
+import { Peer } from '../session/peer.ts'
 import { type Connect, connectTcp } from '../session/transport.ts'
 import { VpnExport } from '../vpn/export.ts'
 import { VpnImport } from '../vpn/import.ts'
@@ -26,16 +25,16 @@ import { RouteTargetIndex } from '../vpn/route-target-index.ts'
 import { SidManager } from '../vpn/sid-manager.ts'
 import { ADDRESS_FAMILIES, vpnFamilyOf } from '../vpn/vrf.ts'
 import { Family } from '../wire/registry.ts'
-import type { UpdateView } from '../wire/update-view.ts'
 import type { Config, NeighborConfig } from './config-schema.ts'
 import { deferUntilCaughtUp } from './defer-restart.ts'
 import type { ForwardingState } from './forwarding-state.ts'
 import { KernelFollower } from './kernel-follower.ts'
-import { prepareKernel, removeFromKernel, takeOver } from './kernel-state.ts'
-import { listenAll } from './listen-all.ts'
+import { dataplaneOf, prepareKernel, removeFromKernel, sweep, takeOver } from './kernel-state.ts'
+import { Listening } from './listen-all.ts'
 import { Neighbor } from './neighbor.ts'
-import { nextHopFor } from './next-hop-self.ts'
-import { peerConfigOf } from './peer-config.ts'
+import { nextHopFor, scopeOfNoVrf } from './next-hop-self.ts'
+import { PeerCalls } from './peer-calls.ts'
+import { boundTo, peerConfigOf } from './peer-config.ts'
 import { SidInstaller } from './sid-installer.ts'
 import { explicitSids, locatorOf } from './sid-plans.ts'
 import { changeDevice } from './vrf-device-change.ts'
@@ -49,10 +48,9 @@ const VPN_FAMILIES = [Family.VPNV4, Family.VPNV6] as const
  * The one file that knows everyone: builds tables, VRFs, neighbours and the FIB from a
  * configuration, passes their calls on, and runs the turn loop.
  */
-export class Speaker implements PeerHandler {
+export class Speaker {
   readonly config: Config
   readonly kernel: Kernel
-  readonly dataplane: Dataplane
   readonly log: Logger
   readonly clock: Clock
   readonly context: RibContext
@@ -67,12 +65,14 @@ export class Speaker implements PeerHandler {
   readonly sids: SidManager
   readonly installer: SidInstaller
   readonly listeners: ListenSet
+  readonly listening: Listening
   readonly problems: string[] = []
   resolver!: NextHopResolver
+  dataplane!: Dataplane
   /** From a start with routes of a former run in the kernel until they are swept. */
   deferral: RestartDeferral | null = null
   readonly #connect: Connect
-  readonly #byPeer = new Map<Peer, Neighbor>()
+  readonly #calls = new PeerCalls()
   readonly #targets: RouteTargetIndex
   /** By VRF number: the interfaces that are its. */
   readonly #scopes = new Map<number, InScope>()
@@ -92,7 +92,6 @@ export class Speaker implements PeerHandler {
   ) {
     this.config = config
     this.kernel = kernel
-    this.dataplane = new VrfDataplane(kernel)
     this.log = log
     this.clock = clock
     this.#connect = connect
@@ -116,6 +115,7 @@ export class Speaker implements PeerHandler {
       log: fibLog,
       interfaces: this.interfaces,
       vrfs: this.vrfs,
+      settle: () => this.dataplane.settle(this.interfaces),
       tables: () => this.kernelTables,
       onRoute: (prefix, bits) => this.resolver.routeChanged(prefix, bits),
       onLooked: (links) => this.#onLooked(links),
@@ -134,6 +134,7 @@ export class Speaker implements PeerHandler {
       wake: () => this.#wake(),
     })
     this.listeners = new ListenSet(log.child({ in: 'listener' }))
+    this.listening = new Listening(this)
   }
 
   get kernelTables(): KernelTables {
@@ -147,6 +148,7 @@ export class Speaker implements PeerHandler {
 
   /** Kernel first (VRFs, SIDs, what a former run left), then tables, then neighbours. */
   async start(): Promise<void> {
+    this.dataplane = await dataplaneOf(this)
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
     this.#found = await takeOver(this)
     await prepareKernel(this)
@@ -162,13 +164,15 @@ export class Speaker implements PeerHandler {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
     }
     if (this.#found.found) this.deferral = deferUntilCaughtUp(this, () => this.#wake())
-    await listenAll(this)
+    else await this.dataplane.sweep()
+    await this.listening.sync()
     for (const { peer } of this.neighbors) peer.start()
   }
 
   /** Cease to every neighbour; the kernel keeps or loses what is ours, as configured. */
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#calls.stop()
     this.follower.stop()
     this.deferral?.cancel()
     const remove = this.config.dataplane.onStop === 'remove'
@@ -183,37 +187,6 @@ export class Speaker implements PeerHandler {
     this.nexthops.stop()
     this.resolver.close()
     if (remove) await removeFromKernel(this)
-  }
-
-  // ── PeerHandler ──
-
-  onEstablished(peer: Peer, n: Negotiated): void {
-    this.#byPeer.get(peer)!.onEstablished(n)
-  }
-
-  onUpdate(peer: Peer, view: UpdateView): void {
-    this.#byPeer.get(peer)!.onUpdate(view)
-  }
-
-  onEndOfRib(peer: Peer, family: Family): void {
-    this.#byPeer.get(peer)!.onEndOfRib(family)
-  }
-
-  onRouteRefresh(peer: Peer, family: Family): void {
-    this.#byPeer.get(peer)!.onRouteRefresh(family)
-  }
-
-  onDown(peer: Peer, reason: DownReason): void {
-    // While we stop, what neighbours sent stays where it is: the kernel's part is decided by on-stop.
-    if (!this.#stopped) this.#byPeer.get(peer)!.onDown(reason)
-  }
-
-  onWritable(peer: Peer): void {
-    this.#byPeer.get(peer)!.onWritable()
-  }
-
-  onFamilyDisabled(peer: Peer, family: Family): void {
-    this.#byPeer.get(peer)!.onFamilyDisabled(family)
   }
 
   // ── building ──
@@ -243,6 +216,7 @@ export class Speaker implements PeerHandler {
       kernel: this.kernel,
       interfaces: this.interfaces,
       scopes: this.#scopes,
+      onlink: this.dataplane.installsConnected,
       mode: this.config.dataplane.encapsulation,
       coreMtu: this.config.dataplane.coreMtu ?? 0,
       log: this.log.child({ in: 'next-hop' }),
@@ -258,7 +232,8 @@ export class Speaker implements PeerHandler {
       for (const family of ADDRESS_FAMILIES) {
         const rib = vrf.rib(family)
         const { fib, resolver, nexthops, context } = this
-        new VrfFib({ rib, table, fib, resolver, nexthops, context, escapes })
+        const ports = { rib, table, fib, resolver, nexthops, context, escapes }
+        new VrfFib(ports, this.dataplane.installsConnected)
         const vpnRib = this.vpnRibs.get(vpnFamilyOf(family))!
         rib.importsFrom(vpnRib.prefixes)
         const { source } = this.config.router
@@ -277,7 +252,7 @@ export class Speaker implements PeerHandler {
     if (!vrf) for (const [family, rib] of this.vpnRibs) ribs[family] = rib
     const fields = { neighbor: config.address.text, ...(vrf ? { vrf: vrf.config.name } : {}) }
     const log = this.log.child(fields)
-    const within = this.#scopes.get(number) ?? this.interfaces.isFree
+    const within = this.#scopes.get(number) ?? scopeOfNoVrf(this)
     const neighbor = new Neighbor(config, ribPeer, ribs, {
       context: this.context,
       clock: this.clock,
@@ -292,8 +267,8 @@ export class Speaker implements PeerHandler {
       onComplete: ({ name }) => this.deferral?.ready(name),
       isDeferred: () => this.config.gracefulRestart.enabled && !!this.deferral?.isSelecting,
     })
-    const device = vrf?.plane.deviceTowards(config.address.bytes) ?? null
-    const peerConfig = peerConfigOf(this.config, config, device, () => ({
+    const domain = vrf?.plane.sessionDomain ?? null
+    const peerConfig = peerConfigOf(this.config, config, domain, () => ({
       restarting: this.restarting,
       // While we ran, the kernel went on.
       preserved:
@@ -302,12 +277,12 @@ export class Speaker implements PeerHandler {
     const peer: Peer = new Peer(peerConfig, {
       clock: this.clock,
       log,
-      handler: this,
-      connect: this.#connect,
+      handler: this.#calls,
+      connect: vrf ? (target) => this.#connect(boundTo(vrf.plane, target)) : this.#connect,
     })
     neighbor.bind(peer)
     this.neighbors.push(neighbor)
-    this.#byPeer.set(peer, neighbor)
+    this.#calls.add(peer, neighbor)
     this.listeners.addPeer(peer)
   }
 
@@ -331,8 +306,7 @@ export class Speaker implements PeerHandler {
     const dirty = [...vpnRibs, ...this.#vrfRibs()].some((rib) => rib.dirtyCount > 0)
     // A look-up that is under way may make more routes usable.
     const settled = !dirty && this.resolver.isIdle && this.installer.isIdle
-    const written =
-      settled && this.#endsRestart() ? sweepKernel(this.kernelTables) : this.fib.flush()
+    const written = settled && this.#endsRestart() ? sweep(this) : this.fib.flush()
     written.catch((error) => this.log.error({ err: error }, 'writing to the kernel failed'))
     for (const neighbor of this.neighbors) neighbor.flush(settled)
     this.installer.endTurn(settled && this.neighbors.every((neighbor) => neighbor.toldAll))
@@ -365,6 +339,7 @@ export class Speaker implements PeerHandler {
   #onLooked(links: boolean): void {
     if (links) {
       for (const vrf of this.vrfs) vrf.syncLocalRoutes(this.interfaces)
+      this.listening.syncSoon()
       this.resolver.resolveAll()
     }
     this.fib.retryFailed()

@@ -7,16 +7,12 @@ import type { VrfInstance } from './vrf-instance.ts'
  * that were bound to the old one are dead.
  */
 export async function changeDevice(speaker: Speaker, vrf: VrfInstance): Promise<void> {
-  const { installer, fib, listeners, neighbors, log } = speaker
+  const { installer, fib, listening, neighbors } = speaker
   installer.renew(vrf.sids.rows())
   if (vrf.plane.isOpen) fib.wantUnreachableDefaults(vrf.config.table)
-  for (const device of vrf.plane.listenDevices) {
-    try {
-      await listeners.rebind(device)
-    } catch (error) {
-      log.error({ device, err: error }, 'not listening')
-    }
-  }
+  // Where sessions go by the circuits they are none the worse for it.
+  if (!vrf.plane.listenDevices.includes(vrf.plane.device)) return
+  await listening.sync()
   for (const { config, peer } of neighbors) {
     if (config.vrf !== vrf.config.name) continue
     peer.reset(CeaseError.OTHER_CONFIGURATION_CHANGE, 'the VRF has another device')

@@ -22,6 +22,7 @@ export class VrfInstance {
   readonly sids: ServiceSids
   readonly #localRoutes: LocalRoutes
   readonly #context: RibContext
+  readonly #flaws: string[] = []
 
   constructor(
     number: number,
@@ -49,11 +50,14 @@ export class VrfInstance {
     )
     this.plane = dataplane.addVrf({ ...config, log })
     this.#localRoutes = new LocalRoutes(this.vrf, context)
+    if (config.sids.dt46 !== null && !dataplane.hasDt46) {
+      this.#flaws.push('sids.dt46 is not used: this data plane has no End.DT46')
+    }
     this.sids = new ServiceSids({
       ...sids,
       vrf: config,
       locator: locatorOf(config.locator),
-      plan: sidPlanOf(config),
+      plan: sidPlanOf(config, dataplane.hasDt46),
       nextHops: context.nextHops,
     })
   }
@@ -61,7 +65,7 @@ export class VrfInstance {
   /** For the operator: what does not work. */
   get problems(): string[] {
     const { problem } = this.sids
-    return [...this.plane.problems, ...(problem === null ? [] : [problem])]
+    return [...this.plane.problems, ...this.#flaws, ...(problem === null ? [] : [problem])]
   }
 
   /** Kinds of path that stay in this VRF: neither exported nor told to its CEs. */

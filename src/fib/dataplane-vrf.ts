@@ -1,24 +1,58 @@
 /** The data plane over VRF devices: End.DT46, End.DT4 and End.DT6 by `vrftable`. */
-import type { Dataplane, VrfPlane, VrfRequest } from './dataplane.ts'
+import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { InterfaceAddress, Kernel, Link, LocalSid, SidTarget } from './kernel.ts'
+import type { InterfaceAddress, Kernel, Link, LocalSid, RulePrefix, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
+import type { RuleTable } from './rule-table.ts'
+import { SourceBindings } from './source-bindings.ts'
 
 export class VrfDataplane implements Dataplane {
   readonly mode = 'vrf'
+  readonly why: string
+  readonly hasDt46 = true
+  readonly installsConnected = false
   readonly #kernel: Kernel
+  readonly #rules: RuleTable
+  readonly #sources: SourceBindings
 
-  constructor(kernel: Kernel) {
-    this.#kernel = kernel
+  constructor(ports: { kernel: Kernel; rules: RuleTable }, why: string) {
+    this.why = why
+    this.#kernel = ports.kernel
+    this.#rules = ports.rules
+    this.#sources = new SourceBindings(ports.rules)
+  }
+
+  get problems(): string[] {
+    return this.#rules.problems
   }
 
   addVrf(request: VrfRequest): VrfPlane {
-    return new DeviceVrf(this.#kernel, request)
+    return new DeviceVrf(this.#kernel, this.#sources, request)
+  }
+
+  async recover(sids: readonly LocalSid[]): Promise<RecoveredSid[]> {
+    return sids.flatMap(({ sid, behavior, target }) =>
+      target.kind === 'vrftable' ? [{ sid, behavior, table: target.table }] : [],
+    )
   }
 
   prepare(): Promise<string[]> {
     return prepareNamespace(this.#kernel)
+  }
+
+  settle(): Promise<void> {
+    return this.#rules.flush()
+  }
+
+  sweep(): Promise<void> {
+    this.#rules.sweep()
+    return this.#rules.flush()
+  }
+
+  async remove(): Promise<void> {
+    this.#rules.clear()
+    await this.#rules.flush()
   }
 }
 
@@ -44,14 +78,16 @@ class DeviceVrf implements VrfPlane {
   /** Why there is no device, or not the one that was asked for. */
   #flaw: string | null = null
   readonly #kernel: Kernel
+  readonly #sources: SourceBindings
   readonly #request: VrfRequest
   #known: Interfaces | null = null
   #ifindex = 0
   /** The device is our making: `remove` removes it. */
   #created = false
 
-  constructor(kernel: Kernel, request: VrfRequest) {
+  constructor(kernel: Kernel, sources: SourceBindings, request: VrfRequest) {
     this.#kernel = kernel
+    this.#sources = sources
     this.#request = request
     this.circuits = request.interfaces.map((name) => {
       return { name, attached: false, why: null, inAs: 0, takenBack: [] }
@@ -60,6 +96,10 @@ class DeviceVrf implements VrfPlane {
 
   get ifindex(): number {
     return this.#ifindex
+  }
+
+  get device(): string {
+    return this.#request.device
   }
 
   get isOpen(): boolean {
@@ -203,12 +243,24 @@ class DeviceVrf implements VrfPlane {
     return this.isOpen ? null : 'there is no VRF device'
   }
 
+  get sessionDomain(): string {
+    return this.#request.device
+  }
+
   get listenDevices(): string[] {
     return this.isOpen ? [this.#request.device] : []
   }
 
   deviceTowards(): string {
     return this.#request.device
+  }
+
+  bindSource(prefix: RulePrefix): void {
+    this.#sources.bind(prefix, this.#request.table)
+  }
+
+  unbindSource(prefix: RulePrefix): void {
+    this.#sources.unbind(prefix, this.#request.table)
   }
 
   async remove(): Promise<void> {

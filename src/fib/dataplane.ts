@@ -1,11 +1,11 @@
 /**
  * What an L3VPN needs of the kernel, a port: what a VRF is there, which interfaces are its, what its
- * SIDs do, where a CE's session leaves. Behind it one file a way: dataplane-vrf.ts (VRF devices).
- * Routes and nexthop objects are the same for all ways and no concern of it.
+ * SIDs do, where a CE's session leaves. Behind it one file a way: dataplane-vrf.ts (VRF devices) and
+ * dataplane-table.ts (ip rules). Routes and nexthop objects are the same for both.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { InterfaceAddress, LocalSid } from './kernel.ts'
+import type { InterfaceAddress, LocalSid, RulePrefix } from './kernel.ts'
 
 /** A VRF as it is asked for. */
 export interface VrfRequest {
@@ -33,7 +33,8 @@ export interface VrfPlane {
   readonly circuits: readonly Circuit[]
   /** For the operator: what could not be done. */
   readonly problems: readonly string[]
-  /** Interface index of the VRF's device; 0: it has none. */
+  /** The device that its SIDs go by, and its interface index; 0: there is none. */
+  readonly device: string
   readonly ifindex: number
   /** Nothing of the VRF may be put into the kernel before it is. */
   readonly isOpen: boolean
@@ -53,18 +54,44 @@ export interface VrfPlane {
   localSid(sid: Uint8Array, behavior: number, nextHop?: Uint8Array): LocalSid
   /** Why `localSid` leads nowhere, null when it does. */
   readonly whyNoSid: string | null
+  /** What tells the VRF's sessions from those of others with the same addresses. */
+  readonly sessionDomain: string
   /** Devices to listen on for the VRF's neighbours. */
   readonly listenDevices: readonly string[]
-  /** Device that a session with a neighbour is bound to. */
-  deviceTowards(address: Uint8Array): string | undefined
+  /** Device that a session with a neighbour is bound to; throws in plain words when there is none. */
+  deviceTowards(address: Uint8Array): string
+  /** Makes what comes from a prefix the VRF's, wherever it comes in; throws where it is another's. */
+  bindSource(prefix: RulePrefix): void
+  unbindSource(prefix: RulePrefix): void
   /** Takes what `open` made out of the kernel again. */
   remove(): Promise<void>
 }
 
+/** A SID that a former run left: whose it was, and what it was announced as. */
+export interface RecoveredSid {
+  readonly sid: Uint8Array
+  readonly table: number
+  readonly behavior: number
+}
+
 export interface Dataplane {
-  readonly mode: 'vrf'
+  readonly mode: 'vrf' | 'table'
+  /** In words: why it is this one. */
+  readonly why: string
+  /** One SID for both families (End.DT46). */
+  readonly hasDt46: boolean
+  /** The VRF's connected networks are put into its table by us, not by the kernel. */
+  readonly installsConnected: boolean
+  readonly problems: readonly string[]
   /** Once for each VRF, before anything else. */
   addVrf(request: VrfRequest): VrfPlane
+  recover(sids: readonly LocalSid[]): Promise<RecoveredSid[]>
   /** Settings of the whole network namespace, once the VRFs are open; a sentence for each that failed. */
   prepare(): Promise<string[]>
+  /** Brings the kernel to what the VRFs want since they were attached and sources bound. */
+  settle(known: Interfaces): Promise<void>
+  /** Every source is bound that will be: bindings of a former run go. */
+  sweep(): Promise<void>
+  /** Takes out what is no VRF's own. */
+  remove(): Promise<void>
 }

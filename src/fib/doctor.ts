@@ -8,6 +8,7 @@ import type { EncapMode, Link } from './kernel.ts'
 import { behaviorsSince, ENCAP_RED_SINCE, isAtLeast } from './kernel-version.ts'
 import {
   commandFor,
+  ingressSettings,
   namespaceSettings,
   type Setting,
   settingName,
@@ -113,6 +114,11 @@ function vrfModule(host: Host, { vrfDevices }: Subject): Finding {
       }
 }
 
+/** Whether the kernel has VRF devices, or their module is only to be loaded. */
+export function mayHaveVrf(host: Host): boolean {
+  return hasVrf(host) || host.hasModule('vrf')
+}
+
 function hasVrf(host: Host): boolean {
   return host.sysctl('net/vrf/strict_mode') !== null
 }
@@ -132,8 +138,12 @@ function capabilities({ capabilities: has }: Host, { lowPort }: Subject): Findin
 }
 
 /** `vrfModule` has said what a kernel without VRF devices means. */
-function settingsOf(host: Host, { vrfDevices, vrfs }: Subject): Setting[] {
-  const devices = vrfDevices ? vrfs.flatMap(({ device }) => vrfDeviceSettings(device)) : []
+function settingsOf(host: Host, subject: Subject): Setting[] {
+  const { vrfDevices, vrfs, links, coreIfindexes } = subject
+  const ingress = links.filter(({ ifindex }) => coreIfindexes.includes(ifindex))
+  const devices = vrfDevices
+    ? vrfs.flatMap(({ device }) => vrfDeviceSettings(device))
+    : ingress.flatMap(({ name }) => ingressSettings(name))
   return [...namespaceSettings(vrfDevices && hasVrf(host)), ...devices]
 }
 

@@ -24,21 +24,25 @@ export class VrfFib implements RibListener {
   readonly #nexthops: NexthopTable
   readonly #context: RibContext
   readonly #escapes: SidEscapes
+  readonly #installsConnected: boolean
   readonly #choice = new NexthopChoice()
   readonly #rows = new Int32Array(MAX_MEMBERS)
   readonly #weights = new Float64Array(MAX_MEMBERS)
   /** By prefix: the SIDs that the wanted route goes by, one reference each. */
   #sids = new Int32Array(64)
 
-  constructor(ports: {
-    rib: LocRib
-    table: number
-    fib: FibTable
-    resolver: NextHopResolver
-    nexthops: NexthopTable
-    context: RibContext
-    escapes: SidEscapes
-  }) {
+  constructor(
+    ports: {
+      rib: LocRib
+      table: number
+      fib: FibTable
+      resolver: NextHopResolver
+      nexthops: NexthopTable
+      context: RibContext
+      escapes: SidEscapes
+    },
+    installsConnected: boolean,
+  ) {
     this.#table = ports.table
     this.#family = ports.rib.family === Family.IPV4_UNICAST ? 4 : 6
     this.#fib = ports.fib
@@ -46,14 +50,15 @@ export class VrfFib implements RibListener {
     this.#nexthops = ports.nexthops
     this.#context = ports.context
     this.#escapes = ports.escapes
+    this.#installsConnected = installsConnected
     ports.rib.listen(this)
   }
 
   /** HOT */
   onPathSet(rib: LocRib, prefix: PrefixId, best: PathId): void {
     const { paths } = rib
-    // The kernel itself has the connected networks.
-    if (best === NONE || paths.kindOf(best) === PathKind.CONNECTED) {
+    // With VRF devices the kernel itself has the connected networks.
+    if (best === NONE || (paths.kindOf(best) === PathKind.CONNECTED && !this.#installsConnected)) {
       this.#unwant(rib, prefix)
       return
     }

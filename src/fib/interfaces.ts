@@ -19,6 +19,14 @@ export class Interfaces {
   #links = new Map<number, Link>()
   #addresses: InterfaceAddress[] = []
 
+  get links(): Iterable<Link> {
+    return this.#links.values()
+  }
+
+  get addresses(): readonly InterfaceAddress[] {
+    return this.#addresses
+  }
+
   update(links: readonly Link[], addresses: readonly InterfaceAddress[]): void {
     this.#links = new Map(links.map((link) => [link.ifindex, link]))
     this.#addresses = [...addresses]
@@ -119,6 +127,14 @@ function sharesBits(a: Uint8Array, b: Uint8Array, bits: number): boolean {
     equalBytes(a, 0, b, 0, whole) &&
     (rest === 0 || getBits(a, whole * 8, rest) === getBits(b, whole * 8, rest))
   )
+}
+
+/** An address, zero behind `bits`. */
+export function networkOf(address: Uint8Array, bits: number): Uint8Array {
+  const out = new Uint8Array(address.length)
+  const view = new DataView(out.buffer)
+  for (const [k, word] of networkWords(address, bits).entries()) view.setInt32(k * 4, word)
+  return out
 }
 
 /** The words of an address, zero behind `bits`. */

@@ -112,6 +112,10 @@ function teller(watcher: KernelWatcher): (message: NetlinkMessage) => void {
         notice.replaced = (flags & Nlm.REPLACE) !== 0
         watcher.onRoute(notice)
         return
+      case Rtm.NEWRULE:
+      case Rtm.DELRULE:
+        watcher.onRule()
+        return
       case Rtm.NEWNEXTHOP:
         watcher.onNexthop(nexthopId(payload), decodeNexthop(payload) ?? null)
         return

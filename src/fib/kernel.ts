@@ -4,8 +4,8 @@
  * of it of netlink.
  */
 
-/** Kinds of route, by the kernel's RTN_ numbers; UNICAST goes by a nexthop object. */
-export const RouteKind = { UNICAST: 1, BLACKHOLE: 6, UNREACHABLE: 7, THROW: 9 } as const
+/** Kinds of route, by the kernel's RTN_ numbers; UNICAST and LOCAL go by a nexthop object. */
+export const RouteKind = { UNICAST: 1, LOCAL: 2, BLACKHOLE: 6, UNREACHABLE: 7, THROW: 9 } as const
 export type RouteKind = (typeof RouteKind)[keyof typeof RouteKind]
 
 /**
@@ -25,7 +25,7 @@ export interface RouteBatch {
   /** Four a route: the address as integers, most significant first; IPv4 in the first. */
   words: Int32Array
   kind: Uint8Array
-  /** Kernel id of the nexthop object of a UNICAST route, else 0. */
+  /** Kernel id of the nexthop object of a UNICAST or LOCAL route, else 0. */
   nexthop: Int32Array
   metric: Int32Array
   /** RTAX_MTU and RTAX_ADVMSS, 0 for neither: what senders on this router are told. */
@@ -87,6 +87,27 @@ export interface LocalSid {
   ifindex: number
 }
 
+/** The selector and the action of one ip rule. */
+export interface KernelRule {
+  family: 4 | 6
+  /** Rules are tried in this order. */
+  priority: number
+  /** Interfaces by name, '' for any: a rule outlives its interface and applies when it is back. */
+  iif: string
+  /** What a bound socket of this machine is bound to. */
+  oif: string
+  from: RulePrefix | null
+  to: RulePrefix | null
+  /** The table to look up; a table without a route goes on to the next rule. 0: unreachable. */
+  table: number
+  protocol: number
+}
+
+export interface RulePrefix {
+  address: Uint8Array
+  bits: number
+}
+
 export interface KernelRoute {
   table: number
   family: 4 | 6
@@ -144,6 +165,8 @@ export interface KernelWatcher {
   onRoute(notice: RouteNotice): void
   /** A nexthop object of srv6d's came or changed; null: the object of this id went. */
   onNexthop(id: number, now: KernelNexthop | null): void
+  /** An ip rule came or went, whoever's. */
+  onRule(): void
   /** Notifications were lost: everything has to be looked at again. */
   onOverflow(): void
 }
@@ -188,6 +211,18 @@ export interface Kernel {
   deleteNexthop(id: number): Promise<void>
   putLocalSid(sid: LocalSid): Promise<void>
   deleteLocalSid(sid: LocalSid): Promise<void>
+  /** All ip rules but those with a selector or an action that KernelRule has not. */
+  rules(): Promise<KernelRule[]>
+  putRule(rule: KernelRule): Promise<void>
+  /** Deletes a rule with this protocol number, and no other's; gone already is well. */
+  deleteRule(rule: KernelRule): Promise<void>
+  /**
+   * A pair of veth devices, created or adopted, and up: what goes out at one comes in at the other,
+   * without ARP. Refuses, in plain words, a name that is something else.
+   */
+  ensurePair(name: string, peer: string): Promise<{ ifindex: number; created: boolean }>
+  /** Whether it can make VRF devices. */
+  hasVrfDevices(): Promise<boolean>
   /** How a packet for `address` leaves by the main table, or the errno of there being no way. */
   routeTo(address: Uint8Array): Promise<RouteTo>
   /** Everything that carries srv6d's protocol number. */

@@ -12,6 +12,7 @@ import type {
   Kernel,
   KernelDump,
   KernelNexthop,
+  KernelRule,
   KernelWatcher,
   Link,
   LocalSid,
@@ -43,6 +44,14 @@ import {
   decodeRouteTo,
 } from './rtnetlink-decode.ts'
 import * as encode from './rtnetlink-encode.ts'
+import { adoptablePair, encodeNewPair, encodeProbeVrf } from './rtnetlink-link.ts'
+import {
+  decodeRule,
+  encodeDelRule,
+  encodeDumpRules,
+  encodeNewRule,
+  ruleText,
+} from './rtnetlink-rule.ts'
 import { writeSysctl } from './sysctl.ts'
 import { VrfDevices } from './vrf-device.ts'
 
@@ -162,6 +171,46 @@ export class LinuxKernel implements Kernel {
 
   deleteLocalSid(sid: LocalSid): Promise<void> {
     return this.#delete('RTM_DELROUTE of a SID', (w, seq) => encode.encodeDelLocalSid(w, sid, seq))
+  }
+
+  async rules(): Promise<KernelRule[]> {
+    const rules: KernelRule[] = []
+    const socket = new NetlinkSocket(NETLINK_ROUTE)
+    try {
+      const writer = this.#begin()
+      encodeDumpRules(writer, this.#seq)
+      await socket.dump('list ip rules', writer.buf, writer.end, ({ payload }) => {
+        const rule = decodeRule(payload)
+        if (rule) rules.push(rule)
+      })
+    } finally {
+      socket.close()
+    }
+    return rules
+  }
+
+  putRule(rule: KernelRule): Promise<void> {
+    return this.#change(`RTM_NEWRULE ${ruleText(rule)}`, (w, seq) => encodeNewRule(w, rule, seq))
+  }
+
+  deleteRule(rule: KernelRule): Promise<void> {
+    return this.#delete(`RTM_DELRULE ${ruleText(rule)}`, (w, seq) => encodeDelRule(w, rule, seq))
+  }
+
+  async ensurePair(name: string, peer: string): Promise<{ ifindex: number; created: boolean }> {
+    const operation = `create veth ${name}`
+    const found = adoptablePair(await this.links(), name, peer)
+    if (!found) await this.#change(operation, (w, seq) => encodeNewPair(w, name, peer, seq))
+    for (const each of [name, peer]) await this.setUp(each)
+    const link = found ?? adoptablePair(await this.links(), name, peer)
+    if (!link) throw new KernelError(operation, Errno.ENODEV)
+    return { ifindex: link.ifindex, created: !found }
+  }
+
+  async hasVrfDevices(): Promise<boolean> {
+    const writer = this.#begin()
+    encodeProbeVrf(writer, this.#seq)
+    return this.#socket.attempt(writer.buf, writer.end)?.errno !== Errno.EOPNOTSUPP
   }
 
   async routeTo(address: Uint8Array): Promise<RouteTo> {

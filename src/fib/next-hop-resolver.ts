@@ -46,6 +46,7 @@ export class NextHopResolver implements NextHopListener {
   readonly #onChanged: (ids: ReadonlySet<NextHopId>) => void
   /** By VRF number: the interfaces that are its. */
   readonly #scopes: ReadonlyMap<number, InScope>
+  readonly #onlink: boolean
   readonly #rows = new Map<NextHopId, NexthopRow>()
   /** Next hops in use, each with a serial of its own: a number is given again to another one. */
   readonly #live = new Map<NextHopId, number>()
@@ -64,6 +65,8 @@ export class NextHopResolver implements NextHopListener {
     kernel: Kernel
     interfaces: Interfaces
     scopes: ReadonlyMap<number, InScope>
+    /** Gateways are on the link because we say so: the kernel looks them up in no VRF's table. */
+    onlink: boolean
     mode: EncapMode
     /** Octets of the largest packet that the whole core takes, 0: what its first link takes. */
     coreMtu: number
@@ -75,6 +78,7 @@ export class NextHopResolver implements NextHopListener {
     this.#kernel = ports.kernel
     this.#interfaces = ports.interfaces
     this.#scopes = ports.scopes
+    this.#onlink = ports.onlink
     this.#mode = ports.mode
     this.#coreMtu = ports.coreMtu
     this.#log = ports.log
@@ -205,7 +209,7 @@ export class NextHopResolver implements NextHopListener {
     const gateway = this.#nextHops.addressOf(id)
     if (this.#interfaces.isOwn(gateway, within)) return null
     const ifindex = this.#interfaces.towards(gateway, within)
-    return ifindex === 0 ? null : { ifindex, gateway }
+    return ifindex === 0 ? null : { ifindex, gateway, ...(this.#onlink && { onlink: true }) }
   }
 
   #settle(id: NextHopId, content: NexthopContent | null, ifindex: number, metric: number): void {

@@ -30,18 +30,7 @@ export function namespaceSettings(vrfDevices: boolean): readonly Setting[] {
 
 /** Settings of a VRF device: no reverse path filter, IPv6 not disabled. */
 export function vrfDeviceSettings(device: string): readonly Setting[] {
-  return [
-    {
-      path: `net/ipv4/conf/${device}/rp_filter`,
-      value: '0',
-      without: `IPv4 that comes out of SRv6 is dropped on ${device}`,
-    },
-    {
-      path: `net/ipv6/conf/${device}/disable_ipv6`,
-      value: '0',
-      without: `SIDs through ${device} do not work`,
-    },
-  ]
+  return [...ingressSettings(device), ...sidDeviceSettings(device)]
 }
 
 /**
@@ -54,6 +43,26 @@ export async function prepareNamespace(kernel: Kernel, vrfDevices = true): Promi
 
 export async function prepareVrfDevice(kernel: Kernel, device: string): Promise<string[]> {
   return apply(kernel, vrfDeviceSettings(device))
+}
+
+/** Settings of a device that SIDs go by. */
+export function sidDeviceSettings(device: string): readonly Setting[] {
+  const without = `SIDs through ${device} do not work`
+  return [{ path: `net/ipv6/conf/${device}/disable_ipv6`, value: '0', without }]
+}
+
+/** Settings of an interface that IPv4 comes out of SRv6 by, or seems to: no reverse path filter. */
+export function ingressSettings(device: string): readonly Setting[] {
+  const without = `IPv4 that comes out of SRv6 is dropped on ${device}`
+  return [{ path: `net/ipv4/conf/${device}/rp_filter`, value: '0', without }]
+}
+
+export async function prepareSidDevice(kernel: Kernel, device: string): Promise<string[]> {
+  return apply(kernel, sidDeviceSettings(device))
+}
+
+export async function prepareIngress(kernel: Kernel, device: string): Promise<string[]> {
+  return apply(kernel, ingressSettings(device))
 }
 
 async function apply(kernel: Kernel, settings: readonly Setting[]): Promise<string[]> {

@@ -9,6 +9,8 @@
  * has 11 and 186 to 199.
  */
 export const RTPROT_SRV6D = 152
+/** What the kernel makes by itself carries it: its three ip rules among them. */
+export const RTPROT_KERNEL = 2
 
 /**
  * The metric of every route of srv6d. The kernel replaces a route of the same prefix and metric
@@ -28,6 +30,7 @@ export const NEXTHOP_GROUP_ID_BASE = 0x54000000
 export const NEXTHOP_GROUP_ID_COUNT = 0x1000000
 
 export const RT_TABLE_MAIN = 254
+export const RT_TABLE_LOCAL = 255
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
@@ -76,14 +79,15 @@ export const Rtm = {
   NEWLINK: 16, DELLINK: 17, GETLINK: 18,
   NEWADDR: 20, DELADDR: 21, GETADDR: 22,
   NEWROUTE: 24, DELROUTE: 25, GETROUTE: 26,
+  NEWRULE: 32, DELRULE: 33, GETRULE: 34,
   NEWNEXTHOP: 104, DELNEXTHOP: 105, GETNEXTHOP: 106,
 } as const
 
 // biome-ignore format: one row a family
 export const Rtnlgrp = {
   LINK: 1,
-  IPV4_IFADDR: 5, IPV4_ROUTE: 7,
-  IPV6_IFADDR: 9, IPV6_ROUTE: 11,
+  IPV4_IFADDR: 5, IPV4_ROUTE: 7, IPV4_RULE: 8,
+  IPV6_IFADDR: 9, IPV6_ROUTE: 11, IPV6_RULE: 19,
   NEXTHOP: 32,
 } as const
 
@@ -105,8 +109,19 @@ export const Nha = {
 // biome-ignore format: as the kernel counts
 export const Ifla = {
   IFNAME: 3, ADDRESS: 1, MTU: 4, MASTER: 10, LINKINFO: 18, EXT_MASK: 29,
-  INFO_KIND: 1, INFO_DATA: 2, VRF_TABLE: 1,
+  INFO_KIND: 1, INFO_DATA: 2, VRF_TABLE: 1, VETH_INFO_PEER: 1,
 } as const
+
+// biome-ignore format: as the kernel counts
+export const Fra = {
+  DST: 1, SRC: 2, IIFNAME: 3, PRIORITY: 6, SUPPRESS_PREFIXLEN: 14, TABLE: 15, OIFNAME: 17, PROTOCOL: 21,
+} as const
+
+// biome-ignore format: as the kernel counts
+export const FrAct = {
+  TO_TBL: 1, UNREACHABLE: 7,
+} as const
+export const FIB_RULE_INVERT = 2
 
 // biome-ignore format: as the kernel counts
 export const Ifa = {
@@ -115,12 +130,14 @@ export const Ifa = {
 
 export const IFF_UP = 1
 export const IFF_LOWER_UP = 0x10000
+export const IFF_NOARP = 0x80
 /** IFLA_EXT_MASK: leave the statistics out. */
 export const RTEXT_FILTER_SKIP_STATS = 8
 /** Set on a link's change mask and flags. */
 export const IFA_F_PERMANENT = 0x80
 
 export const RT_SCOPE_UNIVERSE = 0
+export const RT_SCOPE_HOST = 254
 export const RT_SCOPE_NOWHERE = 255
 export const RTN_UNSPEC = 0
 export const RTN_UNICAST = 1

@@ -129,7 +129,7 @@ export function decodeRoute(message: Span): KernelRoute | undefined {
   const attributes = message.attributes(RTMSG_BYTES)
   const kind = message.u8(7)
   const nexthop = attributes.get(Rta.NH_ID)?.u32() ?? 0
-  if (kind === RouteKind.UNICAST && nexthop === 0) return undefined
+  if ((kind === RouteKind.UNICAST || kind === RouteKind.LOCAL) && nexthop === 0) return undefined
   const words = new Int32Array(4)
   const destination = attributes.get(Rta.DST)
   if (destination) for (let k = 0; k < 4; k++) words[k] = destination.word(k * 4)

@@ -26,6 +26,7 @@ import {
   NLA_F_NESTED,
   Nlm,
   ROUTE_METRIC,
+  RT_SCOPE_HOST,
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
@@ -64,7 +65,7 @@ export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq:
   w.u16(0)
   w.u8(0) // the table is in RTA_TABLE
   w.u8(RTPROT_SRV6D) // in a delete too: only ours is deleted
-  w.u8(put || ipv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE)
+  w.u8(put ? scopeOf(batch.kind[k]!) : ipv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE)
   w.u8(put ? batch.kind[k]! : RTN_UNSPEC)
   w.u32(0)
   w.u16(ipv6 ? 20 : 8)
@@ -77,7 +78,7 @@ export function encodeRoute(w: NetlinkWriter, batch: RouteBatch, k: number, seq:
   }
   w.attrU32(Rta.TABLE, batch.table[k]!)
   w.attrU32(Rta.PRIORITY, batch.metric[k]!)
-  if (put && batch.kind[k] === RouteKind.UNICAST) {
+  if (put && batch.nexthop[k] !== 0) {
     w.attrU32(Rta.NH_ID, batch.nexthop[k]!)
     if (batch.mtu[k] !== 0) encodeMetrics(w, batch.mtu[k]!, batch.advmss[k]!)
   }
@@ -89,6 +90,10 @@ function encodeMetrics(w: NetlinkWriter, mtu: number, advmss: number): void {
   w.attrU32(Rtax.MTU, mtu)
   w.attrU32(Rtax.ADVMSS, advmss)
   w.close(metrics)
+}
+
+function scopeOf(kind: number): number {
+  return kind === RouteKind.LOCAL ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE
 }
 
 /** RTM_NEWNEXTHOP that fails with EEXIST where the id is taken. */

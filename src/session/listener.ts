@@ -28,8 +28,10 @@ import { acceptedTransport, descriptorOf } from './transport.ts'
 export interface ListenAddress {
   address: string
   port: number
-  /** VRF device: SO_BINDTODEVICE. */
+  /** VRF device or circuit: SO_BINDTODEVICE. */
   bindDevice?: string
+  /** Whose neighbours connect here; by default the device's. */
+  domain?: string
 }
 
 interface Listener {
@@ -61,14 +63,14 @@ export class ListenSet {
 
   /** Lets a neighbour's connections in; its TCP MD5 key is set on every listener it may reach. */
   addPeer(peer: Peer): void {
-    const { address, bindDevice, password } = peer.config
-    this.#peers.set(keyOf(address, bindDevice), peer)
+    const { address, password } = peer.config
+    this.#peers.set(keyOf(address, domainOf(peer.config)), peer)
     if (password !== undefined) this.#setKeys(peer, password)
   }
 
   removePeer(peer: Peer): void {
-    const { address, bindDevice, password } = peer.config
-    const key = keyOf(address, bindDevice)
+    const { address, password } = peer.config
+    const key = keyOf(address, domainOf(peer.config))
     if (this.#peers.get(key) !== peer) return
     this.#peers.delete(key)
     if (password !== undefined) this.#setKeys(peer, '')
@@ -110,14 +112,6 @@ export class ListenSet {
     }
   }
 
-  /** Opens the listeners of a device anew: a socket stays bound to a device that is gone. */
-  async rebind(device: string): Promise<void> {
-    for (const { at } of this.#listeners.filter(({ at }) => at.bindDevice === device)) {
-      await this.close(at)
-      await this.listen(at)
-    }
-  }
-
   #setKeys(peer: Peer, password: string): void {
     for (const listener of this.#listeners) {
       if (!reaches(listener, peer)) continue
@@ -138,7 +132,7 @@ export class ListenSet {
       return
     }
     try {
-      const device = listener.at.bindDevice ?? boundDevice(fd)
+      const device = domainOf(listener.at) ?? boundDevice(fd)
       const peer = this.#peers.get(keyOf(remote, device))
       if (peer === undefined) {
         this.#refuse(listener, socket, remote, device)
@@ -169,19 +163,23 @@ export class ListenSet {
 }
 
 /**
- * By VRF device ('' is none) and address. A zone tells the interface already, and an accepted
+ * By VRF ('' is none) and address. A zone tells the interface already, and an accepted
  * link-local connection is tied to that interface, not to the VRF's device.
  */
-function keyOf(address: string, device: string | undefined): string {
+function keyOf(address: string, domain: string | undefined): string {
   const zoned = address.includes('%')
-  return `${zoned ? '' : (device ?? '')}|${canonicalAddress(address)}`
+  return `${zoned ? '' : (domain ?? '')}|${canonicalAddress(address)}`
+}
+
+function domainOf(of: { domain?: string; bindDevice?: string }): string | undefined {
+  return of.domain ?? of.bindDevice
 }
 
 /** Whether a neighbour's SYN can come to a listener. */
 function reaches(listener: Listener, peer: Peer): boolean {
   if (familyOfAddress(peer.config.address) !== listener.family) return false
-  const { bindDevice } = listener.at
-  return bindDevice === undefined || bindDevice === peer.config.bindDevice
+  const domain = domainOf(listener.at)
+  return domain === undefined || domain === domainOf(peer.config)
 }
 
 function prepare({ fd, family, at }: Listener): void {

@@ -36,8 +36,10 @@ export interface PeerConfig {
   /** Never dial. */
   passive: boolean
   localAddress?: string
-  /** VRF device: SO_BINDTODEVICE. */
+  /** Device that the socket is tied to: SO_BINDTODEVICE. */
   bindDevice?: string
+  /** Tells apart neighbours of the same address; by default the device. */
+  domain?: string
   /** TTL or hop limit of what we send. */
   ttl?: number
   /** GTSM (RFC 5082): the least TTL or hop limit accepted. */

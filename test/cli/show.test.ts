@@ -385,6 +385,7 @@ fcbb:bb00:1:e001::  End.DT46  blue     20  vrf-blue  main     32/16/16/0  failed
 srv6d       0.1.0, pid 4711, up 1d02h
 Router id   192.0.2.1
 AS          65000
+Data plane  vrf: the kernel has VRF devices
 Restarting  yes, waiting for End-of-RIB
 problem:  listen [::]:179: EADDRINUSE
 `),

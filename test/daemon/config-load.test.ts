@@ -426,7 +426,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
       { address: { text: '::', family: 6 }, port: 179 },
       { address: { text: '0.0.0.0', family: 4 }, port: 179 },
     ],
-    dataplane: { mode: 'vrf', encapsulation: 'encap.red', coreMtu: null, onStop: 'keep' },
+    dataplane: { mode: 'auto', encapsulation: 'encap.red', coreMtu: null, onStop: 'keep' },
     api: { socket: '/run/srv6d/srv6d.sock' },
     log: { level: 'info', format: 'json' },
     gracefulRestart: { enabled: true, restartTime: 120, staleTime: 360, longLivedTime: 0 },

@@ -247,7 +247,7 @@ t.test(
     kernel.tell('link')
     await look(router)
     t.equal(red.master, blue.ifindex)
-    t.match(router.show.vrfs()[0]!.interfaces, [{ enslaved: false, why: /again and again/ }])
+    t.match(router.show.vrfs()[0]!.interfaces, [{ attached: false, why: /again and again/ }])
     t.same(log.take(), [
       'error interface left where it is: it is taken out of the VRF again and again',
     ])

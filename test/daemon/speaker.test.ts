@@ -455,11 +455,11 @@ t.test('an interface that comes later is put into its VRF', async (t) => {
   blue.name = 'eth7'
   const { router, remote } = await pe(CONFIG, kernel)
   await remote.up()
-  t.match(router.show.vrfs()[1], { interfaces: [{ enslaved: false, why: 'no such interface' }] })
+  t.match(router.show.vrfs()[1], { interfaces: [{ attached: false, why: 'no such interface' }] })
   blue.name = 'blue'
   await router.kernelChanged('link')
   await remote.hear()
-  t.match(router.show.vrfs()[1], { interfaces: [{ enslaved: true, why: null }] })
+  t.match(router.show.vrfs()[1], { interfaces: [{ attached: true, why: null }] })
   t.ok(remote.routes.includes('65000:120 172.16.2.0/24'))
 })
 

@@ -108,7 +108,14 @@ t.test('no VRF devices: load the module, or go without where there is none', asy
   t.match(bad(hostWith({ settings })), [{ check: 'VRF devices', mend: 'modprobe vrf' }])
   const without = hostWith({ settings, hasModule: () => false })
   t.match(bad(without), [{ check: 'VRF devices', mend: 'dataplane.mode: table' }])
-  t.same(bad(without, { vrfDevices: false, behaviors: [Behavior.END_DT6] }), [], 'not needed then')
+  const tables = { vrfDevices: false, behaviors: [Behavior.END_DT6] }
+  const filter = (value: string) => {
+    const all = { ...settings, 'net/ipv4/conf/core0/rp_filter': value }
+    return hostWith({ settings: all, hasModule: () => false })
+  }
+  t.same(bad(filter('0'), tables), [], 'not needed then')
+  const command = 'sysctl -w net.ipv4.conf.core0.rp_filter=0'
+  t.match(bad(filter('2'), tables), [{ mend: command }], 'but the core lets in what it brings')
 })
 
 t.test('what srv6d has mended says so, with what it was', async (t) => {

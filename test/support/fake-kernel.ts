@@ -9,6 +9,7 @@ import type {
   KernelDump,
   KernelNexthop,
   KernelRoute,
+  KernelRule,
   KernelWatcher,
   Link,
   LocalSid,
@@ -21,7 +22,9 @@ import type {
 } from '../../src/fib/kernel.ts'
 import { RouteOp } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
-import { ROUTE_METRIC, RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
+import { ROUTE_METRIC, RTPROT_KERNEL, RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
+import { adoptablePair } from '../../src/fib/rtnetlink-link.ts'
+import { ruleText } from '../../src/fib/rtnetlink-rule.ts'
 import { adoptable } from '../../src/fib/vrf-device.ts'
 import { formatAddress } from '../../src/wire/address.ts'
 
@@ -30,8 +33,9 @@ export type FakeOperation =
   | { what: 'nexthop'; op: 'put' | 'delete'; id: number; nexthop?: KernelNexthop }
   | { what: 'group'; op: 'put' | 'replace'; id: number; members: readonly NexthopMember[] }
   | { what: 'sid'; op: 'put' | 'delete'; sid: LocalSid }
-  | { what: 'link'; op: 'vrf' | 'remove' | 'enslave' | 'up'; name: string }
+  | { what: 'link'; op: 'vrf' | 'pair' | 'remove' | 'enslave' | 'up'; name: string }
   | { what: 'address'; op: 'add'; address: string }
+  | { what: 'rule'; op: 'put' | 'delete'; rule: KernelRule }
   | { what: 'sysctl'; op: 'write'; path: string; value: string }
   | { what: 'tunnel-source'; op: 'set'; address: string }
 
@@ -48,6 +52,9 @@ export class FakeKernel implements Kernel {
   readonly sids = new Map<string, LocalSid>()
   readonly linkList: Link[] = [{ ifindex: 1, name: 'lo', up: true, master: 0, mtu: 65536 }]
   readonly addressList: InterfaceAddress[] = []
+  readonly ruleList: KernelRule[] = [...DEFAULT_RULES]
+  /** false: `type vrf` is unknown. */
+  vrfDevices = true
   readonly sysctls = new Map<string, string>()
   readonly changedSysctls = new Map<string, string>()
   tunnelSource = ''
@@ -88,7 +95,7 @@ export class FakeKernel implements Kernel {
   }
 
   /** Tells the watchers: of links and addresses what has changed in the lists since the last time. */
-  tell(what: 'link' | 'address' | 'route' | 'overflow'): void {
+  tell(what: 'link' | 'address' | 'route' | 'rule' | 'overflow'): void {
     const links = this.linkList.map((link) => ({ ...link }))
     const goneLinks = this.#toldLinks.filter((a) => !links.some((b) => a.ifindex === b.ifindex))
     const addresses = [...this.addressList]
@@ -100,7 +107,8 @@ export class FakeKernel implements Kernel {
       } else if (what === 'address') {
         for (const address of goneAddresses) watcher.onAddress(address, true)
         for (const address of addresses) watcher.onAddress(address, false)
-      } else if (what === 'route') this.tellRoute(FOREIGN, { gone: false })
+      } else if (what === 'rule') watcher.onRule()
+      else if (what === 'route') this.tellRoute(FOREIGN, { gone: false })
       else watcher.onOverflow()
     }
     if (what === 'link') this.#toldLinks = links
@@ -152,6 +160,53 @@ export class FakeKernel implements Kernel {
     const link = this.addLink(name, { kind: 'vrf', vrfTable: table })
     this.tell('link')
     return { ifindex: link.ifindex, created: true }
+  }
+
+  async ensurePair(name: string, peer: string): Promise<{ ifindex: number; created: boolean }> {
+    const found = adoptablePair(this.linkList, name, peer)
+    if (found) {
+      for (const each of [name, peer]) await this.setUp(each)
+      return { ifindex: found.ifindex, created: false }
+    }
+    await this.#change({ what: 'link', op: 'pair', name })
+    const link = this.addLink(name, { kind: 'veth' })
+    this.addLink(peer, { kind: 'veth' })
+    this.tell('link')
+    return { ifindex: link.ifindex, created: true }
+  }
+
+  async hasVrfDevices(): Promise<boolean> {
+    return this.vrfDevices
+  }
+
+  /** The rules as lines, in the order the kernel tries them. */
+  get rulesAsText(): string[] {
+    const sorted = this.ruleList.toSorted((a, b) => a.priority - b.priority)
+    return sorted.map((rule) => ruleText(rule))
+  }
+
+  async rules(): Promise<KernelRule[]> {
+    return [...this.ruleList]
+  }
+
+  async putRule(rule: KernelRule): Promise<void> {
+    await this.#change({ what: 'rule', op: 'put', rule })
+    const same = this.#ruleAt(rule)
+    if (same >= 0) throw new KernelError('rule', Errno.EEXIST)
+    this.ruleList.push(rule)
+  }
+
+  async deleteRule(rule: KernelRule): Promise<void> {
+    await this.#change({ what: 'rule', op: 'delete', rule })
+    const at = this.#ruleAt(rule)
+    if (at >= 0) this.ruleList.splice(at, 1)
+  }
+
+  #ruleAt({ protocol, ...rule }: KernelRule): number {
+    const text = ruleText({ ...rule, protocol })
+    return this.ruleList.findIndex(
+      (other) => other.protocol === protocol && ruleText(other) === text,
+    )
   }
 
   async removeLink(name: string): Promise<void> {
@@ -379,8 +434,16 @@ export class FakeKernel implements Kernel {
   }
 }
 
+const rule = (family: 4 | 6, priority: number, table: number): KernelRule => ({
+  ...{ family, priority, table, iif: '', oif: '', from: null, to: null },
+  protocol: RTPROT_KERNEL,
+})
+/** What the kernel has of its own. */
+const DEFAULT_RULES = [rule(4, 0, 255), rule(4, 32766, 254), rule(6, 0, 255), rule(6, 32766, 254)]
+
 const KIND_NAMES: Record<RouteKind, string> = {
   1: 'unicast',
+  2: 'local',
   6: 'blackhole',
   7: 'unreachable',
   9: 'throw',

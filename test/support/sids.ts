@@ -55,7 +55,7 @@ export function serviceSids(
 ): { sids: ServiceSids; keeper: FakeKeeper; manager: SidManager } {
   const here = of.locator ?? locator('fcbb:bb00:1::')
   const none = { dt46: null, dt4: null, dt6: null }
-  const plan = { ...sidPlanOf({ sid: mode, sids: none } as never), ...of.plan }
+  const plan = { ...sidPlanOf({ sid: mode, sids: none } as never, true), ...of.plan }
   const manager = new SidManager([here], [...plan.explicit.values()])
   const keeper = new FakeKeeper()
   const vrf = { name: 'red', table: 10 }

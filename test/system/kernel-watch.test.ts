@@ -64,6 +64,7 @@ class Life {
       log: this.log,
       interfaces: this.interfaces,
       vrfs: [],
+      settle: async () => {},
       tables: () => this.tables,
       onRoute: () => {},
       onLooked: () => {

@@ -1,0 +1,93 @@
+/**
+ * The data plane without VRF devices: a routing table a VRF, and ip rules that keep circuits to it
+ * (table-rules.ts). IPv6 of a SID is looked up in the table by the kernel (End.DT6 `table`). For
+ * IPv4 it has End.DX4 only: its next hop leads into a pair of veth devices, and what comes out at
+ * the other end is looked up in the VRF's table like any circuit's. To others this is End.DT4.
+ */
+import { Behavior } from '../wire/endpoint-behavior.ts'
+import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
+import { nearEndTable, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
+import type { Interfaces } from './interfaces.ts'
+import type { LocalSid } from './kernel.ts'
+import { prepareIngress, prepareNamespace } from './preflight.ts'
+import { SourceBindings } from './source-bindings.ts'
+import { localRules, ownRules } from './table-rules.ts'
+
+const LOOPBACK = 'lo'
+
+export class TableDataplane implements Dataplane {
+  readonly mode = 'table'
+  readonly why: string
+  readonly hasDt46 = false
+  readonly installsConnected = true
+  readonly #ports: TablePorts
+  readonly #sources: SourceBindings
+  readonly #vrfs: TableVrf[] = []
+  /** Interfaces whose reverse path filter is off. */
+  readonly #open = new Set<number>()
+  readonly #problems = new Set<string>()
+
+  constructor(ports: TablePorts, why: string) {
+    this.why = why
+    this.#ports = ports
+    this.#sources = new SourceBindings(ports.rules)
+  }
+
+  get problems(): string[] {
+    return [...this.#problems, ...this.#ports.rules.problems]
+  }
+
+  addVrf(request: VrfRequest): VrfPlane {
+    const vrf = new TableVrf(this.#ports, this.#sources, request)
+    this.#vrfs.push(vrf)
+    return vrf
+  }
+
+  async recover(sids: readonly LocalSid[]): Promise<RecoveredSid[]> {
+    const tables = new Map<number, number>()
+    for (const { ifindex, name } of await this.#ports.kernel.links()) {
+      const table = nearEndTable(name)
+      if (table !== undefined) tables.set(ifindex, table)
+    }
+    return sids.flatMap(({ sid, behavior, target, ifindex }) => {
+      if (target.kind === 'table') return [{ sid, table: target.table, behavior }]
+      const table = target.kind === 'next-hop' ? tables.get(ifindex) : undefined
+      return table === undefined ? [] : [{ sid, table, behavior: Behavior.END_DT4 }]
+    })
+  }
+
+  prepare(): Promise<string[]> {
+    return prepareNamespace(this.#ports.kernel, false)
+  }
+
+  async settle(known: Interfaces): Promise<void> {
+    const { rules } = this.#ports
+    await this.#openIngress(known)
+    rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
+    const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
+    rules.set('own', ownRules(known.addresses, tableOf))
+    await rules.flush()
+  }
+
+  /** Decapsulated IPv4 counts as come in by the core's interface, whichever that is. */
+  async #openIngress(known: Interfaces): Promise<void> {
+    for (const { ifindex, name } of known.links) {
+      if (name === LOOPBACK || this.#open.has(ifindex)) continue
+      this.#open.add(ifindex)
+      for (const problem of await prepareIngress(this.#ports.kernel, name)) {
+        this.#problems.add(problem)
+        this.#ports.log.error({}, problem)
+      }
+    }
+  }
+
+  sweep(): Promise<void> {
+    this.#ports.rules.sweep()
+    return this.#ports.rules.flush()
+  }
+
+  async remove(): Promise<void> {
+    this.#ports.rules.clear()
+    await this.#ports.rules.flush()
+  }
+}
