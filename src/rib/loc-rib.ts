@@ -2,7 +2,7 @@ import { DirtyQueue } from '../base/dirty-queue.ts'
 import { NONE } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 import type { Family } from '../wire/registry.ts'
-import { Decision } from './decision.ts'
+import { Decision, Why } from './decision.ts'
 import type { NextHopId, NextHopTable } from './next-hop.ts'
 import type { AttrsId, AttrsTable } from './path-attrs.ts'
 import { PathFlag, type PathId, type PathKind, PathTable, type PeerId } from './path-table.ts'
@@ -229,6 +229,8 @@ export class LocRib {
       ? this.#decision.chooseSet(first, this.maximumPaths)
       : this.#decision.choose(first)
     const before = this.#best[prefix]!
+    // Make before break: until it is known how the new next hop is reached, all stays as it was told.
+    if (best === NONE && before !== NONE && this.#isAwaited(first)) return
     const isNew =
       best !== before || (best !== NONE && (paths.flagsOf(best) & PathFlag.CHANGED) !== 0)
     const isNewSet = (sets && this.#markSet(first, best)) || isNew
@@ -266,6 +268,15 @@ export class LocRib {
 
   #setFlag(path: PathId, flag: number): void {
     this.paths.setFlags(path, this.paths.flagsOf(path) | flag)
+  }
+
+  /** A next hop of the prefix is being looked up; the prefix is touched when that is done. */
+  #isAwaited(first: PathId): boolean {
+    const { paths } = this
+    for (let path = first; path !== NONE; path = paths.nextOf(path)) {
+      if (paths.whyOf(path) === Why.NEXT_HOP_PENDING) return true
+    }
+    return false
   }
 
   #isSame(

@@ -182,9 +182,23 @@ t.test('the label decides the SID; a route whose label changes moves', async (t)
   await remote.up()
   await remote.send(vpn(['10.2.0.0/24'], { label: 0xe00101 }))
   t.ok(router.fib(10).includes('10.2.0.0/24 seg6 fcbb:bb00:2:e001::'))
+  const before = kernel.operations.length
   await remote.send(vpn(['10.2.0.0/24']))
   t.ok(router.fib(10).includes(`10.2.0.0/24 seg6 ${SID}`))
   t.notOk(router.fib(10).includes('fcbb:bb00:2:e001::/128 throw'))
+  const taken = kernel.operations
+    .slice(before)
+    .filter((o) => o.what === 'route' && o.op === 'delete')
+  t.equal(taken.length, 1, 'make before break: only the throw of the former SID goes')
+})
+
+t.test('a route whose new SID has no way goes; one that has none yet is waited for', async (t) => {
+  const { router, remote } = await pe()
+  await remote.up()
+  await remote.send(vpn(['10.2.0.0/24']))
+  await remote.send(vpn(['10.2.0.0/24'], { label: 0xe00201 }))
+  t.same(router.fib(10), LAST_RESORT)
+  t.match(pathOf(router, 'red', '10.2.0.0/24'), { valid: false, why: 'no route to the SID' })
 })
 
 t.test('route targets that change move a route from VRF to VRF, and into both', async (t) => {
