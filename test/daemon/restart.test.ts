@@ -55,15 +55,17 @@ interface Options {
   /** More keys of the CE. */
   ce?: string
   longLived?: number
+  restartTime?: number
 }
 
-function configOf({ vrfs = ['red', 'blue'], ce = '', longLived = 0 }: Options = {}): string {
+function configOf(options: Options = {}): string {
+  const { vrfs = ['red', 'blue'], ce = '', longLived = 0, restartTime = 120 } = options
   const neighbor = (address: string) =>
     `  - { address: "${address}", as: 65000, update-source: "2001:db8:ffff::1" }\n`
   return `router: { as: 65000, router-id: 192.0.2.1, source: "2001:db8:ffff::1" }
 listen: []
 locators: { main: { prefix: "fcbb:bb00:1::/48" } }
-graceful-restart: { long-lived-time: ${longLived} }
+graceful-restart: { restart-time: ${restartTime}, long-lived-time: ${longLived} }
 vrfs:
 ${vrfs.map((name) => VRFS[name]!.replace('CE_MORE', ce)).join('')}neighbors:
 ${neighbor(PE2)}${neighbor(PE3)}`
@@ -210,6 +212,23 @@ t.test(
     t.ok(router.fib(10).includes(seg6('10.2.0.0/24')))
     t.notOk(router.fib(10).includes(seg6('2001:db8:2::/64')), 'not sent again')
     t.match(router.show.status(), { restarting: false })
+  },
+)
+
+t.test(
+  'a restart time of 0 leaves neighbours to RFC 9494, not ours without time to send',
+  async (t) => {
+    const options = { restartTime: 0, longLived: 3600 }
+    const { kernel } = await runThenCrash(options)
+    const { router, pe2 } = await pe(options, kernel)
+    await pe2.up({ families: VPN })
+    await router.pass(55)
+    t.same(pe2.picture.endOfRibs, [])
+    t.ok(router.fib(10).includes(seg6('10.2.0.0/24')))
+    await router.pass(6)
+    await pe2.hear()
+    t.same(pe2.picture.endOfRibs.sort(), VPN)
+    t.notOk(router.fib(10).includes(seg6('10.2.0.0/24')))
   },
 )
 
