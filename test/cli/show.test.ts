@@ -92,7 +92,7 @@ t.test('show routes vpn: the route distinguisher in the place of the VRF', async
 * valid, > best, = multipath, b backup, s stale (restarting), S long-lived stale
 
     RD         Prefix       Next hop / SID      From              AS path  State
-*>  65000:210  10.2.0.0/24  fcbb:bb00:2:e000::  2001:db8:ffff::2  65102    -
+*>S 65000:210  10.2.0.0/24  fcbb:bb00:2:e000::  2001:db8:ffff::2  65102    -
 
 1 prefix, 1 path
 `),

@@ -133,7 +133,7 @@ export const VPN_ROUTES: Route[] = [
     rd: '65000:210',
     prefix: '10.2.0.0/24',
     installed: 'none',
-    paths: [{ ...VPN_PATH, rd: null }],
+    paths: [{ ...VPN_PATH, rd: null, stale: true, longLivedStale: true }],
   },
 ]
 
