@@ -118,11 +118,8 @@ export async function run(options: BenchOptions): Promise<Measurement[]> {
   for (const peer of peers) noteSkipped(peer, corpora, options.note)
   const child = new ParseProcess()
   try {
-    // what the compiler makes of the parser must suit all corpora, as in a daemon
-    for (const corpus of corpora) {
-      writeFileSync(fileOf(corpus), corpus.octets)
-      await child.ask({ ask: 'warm', file: fileOf(corpus) })
-    }
+    for (const corpus of corpora) writeFileSync(fileOf(corpus), corpus.octets)
+    await child.ask({ ask: 'warm', files: corpora.map(fileOf) })
     const out: Measurement[] = []
     for (const corpus of corpora) {
       for (const row of await measure(corpus, child, peers, options)) {
