@@ -105,3 +105,18 @@ export function hexOf(buf: Uint8Array, at = 0, end = buf.length): string {
   for (let k = at; k < end; k++) text += (buf[k]! < 16 ? '0' : '') + buf[k]!.toString(16)
   return text
 }
+
+const wordViews = new WeakMap<Uint8Array, DataView>()
+
+/**
+ * A buffer for reading whole words of it: one load each, where i32 needs four. Made once a buffer;
+ * HOT code keeps it beside the buffer and asks again only when it is given another one.
+ */
+export function wordsOf(buf: Uint8Array): DataView {
+  let words = wordViews.get(buf)
+  if (words === undefined) {
+    words = new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
+    wordViews.set(buf, words)
+  }
+  return words
+}

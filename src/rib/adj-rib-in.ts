@@ -107,7 +107,7 @@ export class AdjRibIn {
 
   #reachClassic(view: UpdateView): void {
     const index = view.indexOf(Attr.NEXT_HOP)
-    this.#reach(view, Family.IPV4_UNICAST, view.attrValueAt[index]!, 4, view.nlriAt, view.nlriEnd)
+    this.#reach(view, Family.IPV4_UNICAST, view.attrValueAt(index), 4, view.nlriAt, view.nlriEnd)
   }
 
   /** The next hop of a VPN family stands behind an RD of 8 octets (RFC 4364 §4.3.2, RFC 8950 §3). */

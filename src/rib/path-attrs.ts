@@ -140,7 +140,7 @@ export class AttrsTable {
     out[0] = nextHopLen
     let end = copyBytes(buf, nextHopAt, out, 1, nextHopLen)
     for (let k = 0; k < view.attrCount; k++) {
-      const type = view.attrType[k]!
+      const type = view.attrType(k)
       if (view.attrDiscard[k] === 1 || isCarriedApart(type)) continue
       if (!view.asn4 && (type === Attr.AS_PATH || type === Attr.AGGREGATOR)) {
         end =
@@ -149,9 +149,9 @@ export class AttrsTable {
             : widenAggregator(view, k, out, end)
         continue
       }
-      const valueAt = view.attrValueAt[k]!
-      const len = view.attrEnd[k]! - valueAt
-      end = putAttrHeader(out, end, view.attrFlags[k]! & KEPT_FLAGS, type, len)
+      const valueAt = view.attrValueAt(k)
+      const len = view.attrEnd(k) - valueAt
+      end = putAttrHeader(out, end, view.attrFlags(k) & KEPT_FLAGS, type, len)
       end = copyBytes(buf, valueAt, out, end, len)
     }
     return this.#internScratch(end)
@@ -282,19 +282,19 @@ function isCarriedApart(type: number): boolean {
 function widenAsPath(view: UpdateView, index: number, out: Uint8Array, at: number): number {
   const end = writeExpandedAsPath(view, out, at + 4)
   const len = end - at - 4
-  const flags = view.attrFlags[index]! & KEPT_FLAGS
+  const flags = view.attrFlags(index) & KEPT_FLAGS
   const valueAt = putAttrHeader(out, at, flags, Attr.AS_PATH, len)
   if (valueAt === at + 3) out.copyWithin(valueAt, at + 4, end)
   return valueAt + len
 }
 
 function widenAggregator(view: UpdateView, index: number, out: Uint8Array, at: number): number {
-  const flags = view.attrFlags[index]! & KEPT_FLAGS
+  const flags = view.attrFlags(index) & KEPT_FLAGS
   const end = putAttrHeader(out, at, flags, Attr.AGGREGATOR, 8)
   const as4 = view.indexOf(Attr.AS4_AGGREGATOR)
-  const valueAt = view.attrValueAt[index]!
+  const valueAt = view.attrValueAt(index)
   if (as4 >= 0 && view.attrDiscard[as4] === 0 && u16(view.buf, valueAt) === AS_TRANS) {
-    return copyBytes(view.buf, view.attrValueAt[as4]!, out, end, 8)
+    return copyBytes(view.buf, view.attrValueAt(as4), out, end, 8)
   }
   out[end] = 0
   out[end + 1] = 0

@@ -140,15 +140,15 @@ export function hasWideAs(buf: Uint8Array, at: number, end: number): boolean {
 export function writeExpandedAsPath(view: UpdateView, out: Uint8Array, outAt: number): number {
   const path = view.indexOf(Attr.AS_PATH)
   if (path < 0) return outAt
-  const at = view.attrValueAt[path]!
-  const end = view.attrEnd[path]!
+  const at = view.attrValueAt(path)
+  const end = view.attrEnd(path)
   if (view.asn4) return copyRange(view.buf, at, end, out, outAt)
   const wide = view.indexOf(Attr.AS4_PATH)
   if (wide < 0 || view.attrDiscard[wide] === 1 || distrustsAs4(view)) {
     return widen(view.buf, at, end, pathLength(view.buf, at, end, 2), out, outAt)
   }
-  const wideAt = view.attrValueAt[wide]!
-  const wideEnd = view.attrEnd[wide]!
+  const wideAt = view.attrValueAt(wide)
+  const wideEnd = view.attrEnd(wide)
   const length = pathLength(view.buf, at, end, 2)
   const extra = length - asPathLength(view.buf, wideAt, wideEnd)
   // RFC 6793 §4.2.3: an AS4_PATH longer than the AS_PATH is ignored
@@ -162,7 +162,7 @@ function distrustsAs4(view: UpdateView): boolean {
   const aggregator = view.indexOf(Attr.AGGREGATOR)
   if (aggregator < 0 || view.attrDiscard[aggregator] === 1) return false
   if (view.indexOf(Attr.AS4_AGGREGATOR) < 0) return false
-  return u16(view.buf, view.attrValueAt[aggregator]!) !== AS_TRANS
+  return u16(view.buf, view.attrValueAt(aggregator)) !== AS_TRANS
 }
 
 /** Widens the leading part of a two-octet path that counts `length` hops; a segment may be cut. */

@@ -102,6 +102,9 @@ export const MALFORMED_OUTCOME = new Uint8Array(256)
 export const MIN_VALUE = new Uint16Array(256)
 export const MAX_VALUE = new Uint16Array(256).fill(ANY)
 export const ITEM_SIZE = new Uint8Array(256).fill(1)
+/** By type: which bit of a set of attributes is its; all that have no row share one. */
+export const OTHER_ATTR_BIT = 1 << 31
+export const ATTR_BIT = new Int32Array(256).fill(OTHER_ATTR_BIT)
 const ATTR_NAMES = new Map<number, string>([
   [20, 'CONNECTOR'],
   [21, 'AS_PATHLIMIT'],
@@ -115,7 +118,8 @@ const ATTR_NAMES = new Map<number, string>([
   [39, 'BGP_ROUTER_CAPABILITIES'],
   [128, 'ATTR_SET'],
 ])
-for (const [name, type] of Object.entries(Attr)) {
+for (const [k, [name, type]] of Object.entries(Attr).entries()) {
+  ATTR_BIT[type] = 1 << k
   const row: AttrSpec = ATTRS[name as keyof typeof Attr]
   EXPECTED_FLAGS[type] = row.flags
   BAD_FLAGS_OUTCOME[type] = row.badFlags

@@ -151,8 +151,8 @@ function mergedAsPath(view: UpdateView): string | null {
   const row = view.indexOf(Attr.AS_PATH)
   if (row < 0 || view.attrOutcome[row] !== Outcome.OK) return null
   const as4 = view.indexOf(Attr.AS4_PATH)
-  const room = 2 * (view.attrEnd[row]! - view.attrAt[row]!)
-  const out = new Uint8Array(room + (as4 < 0 ? 0 : view.attrEnd[as4]! - view.attrAt[as4]!))
+  const room = 2 * (view.attrEnd(row) - view.attrAt[row]!)
+  const out = new Uint8Array(room + (as4 < 0 ? 0 : view.attrEnd(as4) - view.attrAt[as4]!))
   return formatAsPath(out, 0, writeExpandedAsPath(view, out, 0))
 }
 

@@ -73,8 +73,8 @@ export const FAMILIES: readonly FamilySpec[] = [
 export const ALL_FAMILIES: number = FAMILIES.reduce((bits, { id }) => bits | (1 << id), 0)
 
 /** By AFI (0 … 31) and SAFI: the family id, 0 for none. */
-const FAMILY_IDS = new Uint8Array(32 * 256)
-const NEXT_HOP_LENGTHS = new Uint8Array(16 * 256)
+export const FAMILY_IDS = new Uint8Array(32 * 256)
+export const NEXT_HOP_LENGTHS = new Uint8Array(16 * 256)
 for (const { id, afi, safi, nextHops } of FAMILIES) {
   FAMILY_IDS[afi * 256 + safi] = id
   for (const length of nextHops) NEXT_HOP_LENGTHS[id * 256 + length] = 1

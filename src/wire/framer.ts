@@ -3,7 +3,7 @@
  * chunk is given as a span of it; only one that is split over chunks is copied, into the one
  * buffer of the framer. transport.ts pushes, session.ts is the sink.
  */
-import { copyBytes, i32, u16 } from '../base/bytes.ts'
+import { copyBytes, i32, u16, wordsOf } from '../base/bytes.ts'
 import { BgpError } from './error.ts'
 import {
   ErrorCode,
@@ -25,6 +25,12 @@ export interface FrameSink {
 }
 
 const MARKER_LENGTH = 16
+
+// Tables in constants of this file: the compiler must fetch those of other files each time.
+const HEADER = HEADER_LENGTH
+const SHORTEST = MIN_LENGTH
+/** 0 for what is no type. */
+const LONGEST = MAX_LENGTH
 
 /** Cuts the chunks of one connection into messages. */
 export class Framer {
@@ -58,18 +64,21 @@ export class Framer {
 
   /** Takes the next chunk of the stream; throws the BgpError of a header that is not one. */
   push(chunk: Uint8Array): void {
+    const sink = this.#sink
     const resets = this.#resets
+    const words = wordsOf(chunk)
+    const chunkEnd = chunk.length
     let at = this.#have > 0 ? this.#complete(chunk) : 0
-    while (at < chunk.length && this.#resets === resets) {
-      const left = chunk.length - at
-      const length = left < HEADER_LENGTH ? HEADER_LENGTH : this.#checkHeader(chunk, at)
+    while (at < chunkEnd && this.#resets === resets) {
+      const left = chunkEnd - at
+      const length = left < HEADER ? HEADER : this.#checkHeader(chunk, words, at)
       if (left < length) {
         this.#keep(chunk, at, length)
         return
       }
-      const type = chunk[at + MARKER_LENGTH + 2]!
+      const bodyAt = at + HEADER
       at += length
-      this.#sink.onMessage(type, chunk, at - length + HEADER_LENGTH, at)
+      sink.onMessage(words.getUint8(bodyAt - 1), chunk, bodyAt, at)
     }
   }
 
@@ -85,7 +94,7 @@ export class Framer {
     let at = this.#fill(chunk, 0)
     if (this.#have < this.#want) return at
     if (this.#want === HEADER_LENGTH) {
-      this.#want = this.#checkHeader(this.#split, 0)
+      this.#want = this.#checkHeader(this.#split, wordsOf(this.#split), 0)
       at = this.#fill(chunk, at)
       if (this.#have < this.#want) return at
     }
@@ -105,21 +114,35 @@ export class Framer {
   }
 
   /** RFC 4271 §6.1: the length of the message whose 19 header octets stand at `at`. */
-  #checkHeader(buf: Uint8Array, at: number): number {
-    if ((i32(buf, at) & i32(buf, at + 4) & i32(buf, at + 8) & i32(buf, at + 12)) !== -1) {
-      throw notSynchronized(buf, at)
-    }
-    const length = u16(buf, at + MARKER_LENGTH)
-    if (length < HEADER_LENGTH || length > this.maxLength) {
-      throw badLength(length, `${HEADER_LENGTH} to ${this.maxLength}`)
-    }
-    const type = buf[at + MARKER_LENGTH + 2]!
-    if (MIN_LENGTH[type] === 0) throw badType(type)
-    if (length < MIN_LENGTH[type]! || length > MAX_LENGTH[type]!) {
-      throw badLength(length, `${MIN_LENGTH[type]} to ${MAX_LENGTH[type]} for type ${type}`)
+  #checkHeader(buf: Uint8Array, words: DataView, at: number): number {
+    const marker =
+      words.getInt32(at) & words.getInt32(at + 4) & words.getInt32(at + 8) & words.getInt32(at + 12)
+    const length = words.getUint16(at + 16)
+    const type = words.getUint8(at + 18)
+    if (
+      marker !== -1 ||
+      length > this.maxLength ||
+      length < SHORTEST[type]! ||
+      length > LONGEST[type]!
+    ) {
+      throw headerError(buf, at, this.maxLength)
     }
     return length
   }
+}
+
+/** Of a header that is not one, what is wrong first. */
+function headerError(buf: Uint8Array, at: number, maxLength: number): BgpError {
+  if ((i32(buf, at) & i32(buf, at + 4) & i32(buf, at + 8) & i32(buf, at + 12)) !== -1) {
+    return notSynchronized(buf, at)
+  }
+  const length = u16(buf, at + MARKER_LENGTH)
+  if (length < HEADER_LENGTH || length > maxLength) {
+    return badLength(length, `${HEADER_LENGTH} to ${maxLength}`)
+  }
+  const type = buf[at + MARKER_LENGTH + 2]!
+  if (MIN_LENGTH[type] === 0) return badType(type)
+  return badLength(length, `${MIN_LENGTH[type]} to ${MAX_LENGTH[type]} for type ${type}`)
 }
 
 function notSynchronized(buf: Uint8Array, at: number): BgpError {

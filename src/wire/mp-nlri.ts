@@ -1,7 +1,8 @@
 /** HOT: MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760) into the view. Called by update-parser.ts. */
 import { u16 } from '../base/bytes.ts'
+import { FAMILY_IDS, NEXT_HOP_LENGTHS } from './family.ts'
 import { nlriFault } from './nlri-check.ts'
-import { type Family, familyOf, isNextHopLength, Outcome } from './registry.ts'
+import { type Family, familyOf, Outcome } from './registry.ts'
 import { failAttribute } from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateSession, UpdateView } from './update-view.ts'
@@ -24,41 +25,64 @@ export function parseMpReach(
   end: number,
   session: UpdateSession,
 ): boolean {
-  const buf = view.buf
   if (end - at < MP_REACH_MIN) return failMpLength(view, row, at)
-  const afi = u16(buf, at)
-  const safi = buf[at + 2]!
-  const nextHopLen = buf[at + 3]!
+  const words = view.words
+  const head = words.getInt32(at)
+  const nextHopLen = head & 0xff
   const nlriAt = at + MP_REACH_MIN + nextHopLen
-  view.reachAfi = afi
-  view.reachSafi = safi
-  view.reachAt = view.reachEnd = end
-  const family = negotiated(session, familyOf(afi, safi))
-  if (family === 0) {
-    if (nlriAt > end) return true
-    view.nextHopAt = at + 4
-    view.nextHopLen = nextHopLen
-    view.reachAt = nlriAt
-    return true
-  }
+  view.reachAfi = head >>> 16
+  view.reachSafi = (head >>> 8) & 0xff
+  view.reachEnd = end
+  const known = head >>> 8 < FAMILIES ? IDS[head >>> 8]! : 0
+  const family = ((session.families >>> known) & 1) === 1 ? (known as Family) : 0
+  if (family === 0) return skipReach(view, at, end, nlriAt, nextHopLen)
   view.reachFamily = family
-  if (nlriAt > end || !isNextHopLength(family, nextHopLen)) {
-    const { AFI_SAFI_DISABLE } = Outcome
-    failAttribute(view, row, AFI_SAFI_DISABLE, UpdateReason.NEXT_HOP_LENGTH, at + 3, at + 4)
+  if (nlriAt > end || NEXT_HOPS[family * 256 + nextHopLen] === 0) {
+    view.reachAt = end
+    failAttribute(view, row, AFI_SAFI_DISABLE, NEXT_HOP_LENGTH, at + 3, at + 4)
     return true
   }
   view.nextHopAt = at + 4
   view.nextHopLen = nextHopLen
-  const bit = 1 << family
-  const addPath = (view.addPath & bit) !== 0
-  const wrong = nlriFault(buf, nlriAt, end, family, addPath, (view.multipleLabels & bit) !== 0)
+  const wrong = nlriFault(
+    view.buf,
+    words,
+    nlriAt,
+    end,
+    family,
+    ((view.addPath >>> family) & 1) === 1,
+    ((view.multipleLabels >>> family) & 1) === 1,
+  )
   if (wrong >= 0) {
-    failAttribute(view, row, Outcome.AFI_SAFI_DISABLE, UpdateReason.NLRI, wrong, end)
+    view.reachAt = end
+    failAttribute(view, row, AFI_SAFI_DISABLE, NLRI, wrong, end)
     return true
   }
   view.reachAt = nlriAt
   return true
 }
+
+/** Of a family that is not known or was not negotiated: the octets as they came. */
+function skipReach(
+  view: UpdateView,
+  at: number,
+  end: number,
+  nlriAt: number,
+  nextHopLen: number,
+): true {
+  view.reachAt = end
+  if (nlriAt > end) return true
+  view.nextHopAt = at + 4
+  view.nextHopLen = nextHopLen
+  view.reachAt = nlriAt
+  return true
+}
+
+const { AFI_SAFI_DISABLE } = Outcome
+const { NEXT_HOP_LENGTH, NLRI } = UpdateReason
+const IDS = FAMILY_IDS
+const FAMILIES = IDS.length
+const NEXT_HOPS = NEXT_HOP_LENGTHS
 
 /** AFI(2) SAFI(1) withdrawn…; false: the session ends. */
 export function parseMpUnreach(
@@ -81,7 +105,15 @@ export function parseMpUnreach(
   }
   view.unreachFamily = family
   // RFC 8277 §2.4: in the place of labels a withdrawn route has three octets, whatever was negotiated
-  const wrong = nlriFault(buf, nlriAt, end, family, (view.addPath & (1 << family)) !== 0, false)
+  const wrong = nlriFault(
+    buf,
+    view.words,
+    nlriAt,
+    end,
+    family,
+    (view.addPath & (1 << family)) !== 0,
+    false,
+  )
   if (wrong >= 0) {
     failAttribute(view, row, Outcome.AFI_SAFI_DISABLE, UpdateReason.NLRI, wrong, end)
     return true

@@ -2,7 +2,7 @@
  * HOT: is a field a list of whole NLRI of its family (RFC 7606 §5.3, §5.4)? update-parser.ts asks
  * once a field; behind that answer cursors need no checks.
  */
-import { u24 } from '../base/bytes.ts'
+import { u24, wordsOf } from '../base/bytes.ts'
 import { checkEvpn } from './evpn.ts'
 import { FAMILIES, Family } from './family.ts'
 
@@ -14,8 +14,8 @@ export const BOTTOM_OF_STACK = 1
 export const RD_BITS = 64
 
 /** By family: the length octet of the shortest NLRI (one label), and what a longer one may add. */
-const MIN_BITS = new Uint8Array(16)
-const MAX_BITS = new Uint8Array(16)
+const MIN_BITS = new Uint8Array(256)
+const MAX_BITS = new Uint8Array(256)
 for (const { id, hasRd, hasLabel, prefixBits } of FAMILIES) {
   MIN_BITS[id] = (hasLabel ? LABEL_BITS : 0) + (hasRd ? RD_BITS : 0)
   MAX_BITS[id] = MIN_BITS[id]! + prefixBits
@@ -31,6 +31,57 @@ const ORIGIN_AS_BITS = 32
  */
 export function nlriFault(
   buf: Uint8Array,
+  words: DataView,
+  at: number,
+  end: number,
+  family: Family,
+  addPath: boolean,
+  manyLabels: boolean,
+): number {
+  if (addPath === true || manyLabels === true || SELDOM[family] === 1) {
+    return seldomFault(buf, at, end, family, addPath, manyLabels)
+  }
+  const minBits = MIN_BITS[family]!
+  const span = MAX_BITS[family]! - minBits
+  const wrong =
+    span === 32 ? narrowFault(words, at, end, minBits) : wideFault(words, at, end, minBits, span)
+  return wrong <= end ? wrong : lastNlri(buf, at, end)
+}
+
+/** IPv4: most prefixes have three octets: that is guessed, so that the processor need not wait for each length to know where the next one is. */
+function narrowFault(words: DataView, at: number, end: number, minBits: number): number {
+  const likely = (minBits >> 3) + 4
+  let k = at | 0
+  while (k < end) {
+    const bits = words.getUint8(k) - minBits
+    if (bits > 16 && bits <= 24) k += likely
+    else if (bits < 0 || bits > 32) return k
+    else k += (bits + minBits + 15) >>> 3
+  }
+  return k === end ? -1 : k
+}
+
+/** One label field at most and no path identifiers. */
+function wideFault(
+  words: DataView,
+  at: number,
+  end: number,
+  minBits: number,
+  span: number,
+): number {
+  let k = at | 0
+  while (k < end) {
+    const octet = words.getUint8(k)
+    const bits = octet - minBits
+    if (bits < 0 || bits > span) return k
+    k += (octet + 15) >>> 3
+  }
+  return k === end ? -1 : k
+}
+
+/** With path identifiers or label stacks, route targets, and EVPN. */
+function seldomFault(
+  buf: Uint8Array,
   at: number,
   end: number,
   family: Family,
@@ -39,19 +90,13 @@ export function nlriFault(
 ): number {
   if (family === Family.EVPN) return evpnFault(buf, at, end, addPath)
   const minBits = MIN_BITS[family]!
-  const maxBits = MAX_BITS[family]!
   if (manyLabels && minBits !== 0) return labeledFault(buf, at, end, family, addPath)
-  if (addPath || family === Family.ROUTE_TARGET) {
-    return prefixFault(buf, at, end, minBits, maxBits, addPath ? 4 : 0, family)
-  }
-  let k = at
-  while (k < end) {
-    const bits = buf[k]!
-    if (bits < minBits || bits > maxBits) return k
-    k += 1 + ((bits + 7) >>> 3)
-  }
-  return k === end ? -1 : lastNlri(buf, at, end)
+  return prefixFault(buf, at, end, minBits, MAX_BITS[family]!, addPath ? 4 : 0, family)
 }
+
+/** By family: 1 for those whose NLRI are not a length and what it says. */
+const SELDOM = new Uint8Array(256)
+SELDOM[Family.EVPN] = SELDOM[Family.ROUTE_TARGET] = 1
 
 /** Where the NLRI begins that runs past the end of a list without path identifiers. */
 function lastNlri(buf: Uint8Array, at: number, end: number): number {
@@ -134,5 +179,5 @@ export function checkNlri(
   addPath: boolean,
   manyLabels = false,
 ): boolean {
-  return nlriFault(buf, at, end, family, addPath, manyLabels) < 0
+  return nlriFault(buf, wordsOf(buf), at, end, family, addPath, manyLabels) < 0
 }

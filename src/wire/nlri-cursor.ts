@@ -6,13 +6,44 @@
  *     [path identifier(4)] length(1) origin AS(4) route target(8)  RFC 4684 §4, cut at any length
  *     [path identifier(4)] route type(1) length(1) route           RFC 7432 §7
  */
-import { i32, u24, u32 } from '../base/bytes.ts'
+import { i32, u24, u32, wordsOf } from '../base/bytes.ts'
 import { EvpnRoute } from './evpn.ts'
-import { Family, familySpec } from './family.ts'
+import { FAMILIES, type Family } from './family.ts'
 import { BOTTOM_OF_STACK, LABEL_BITS, RD_BITS } from './nlri-check.ts'
 
 /** Key words at most: a route distinguisher and an IPv6 address. */
 const MAX_KEY_WORDS = 6
+
+/** What a field's NLRI have: bits of a number that is small when they have little. */
+const VPN = 2
+const WIDE = 4
+/** Those that are read octet by octet. */
+const SELDOM = 8
+const LABEL = 16
+const ADD_PATH = 32
+const MANY_LABELS = 64
+const EVPN = 128
+
+/** By family: its form, its key words, how many labels its NLRI have when there is no stack. */
+const FORMS = new Uint8Array(256)
+const KEY_WORDS = new Uint8Array(256)
+const LABELS = new Uint8Array(256)
+/** By form: how many octets `next` reads at once, longest prefix and what may stand behind. */
+const READ_AT_ONCE = new Int32Array(256).fill(0x7fffffff)
+for (const { id, hasLabel, hasRd, prefixBits, keyWords, kind } of FAMILIES) {
+  const wide = prefixBits > 32 ? WIDE : 0
+  KEY_WORDS[id] = keyWords
+  LABELS[id] = hasLabel && kind === 'prefix' ? 1 : 0
+  if (kind === 'evpn') FORMS[id] = SELDOM | EVPN
+  else if (hasRd) FORMS[id] = VPN | wide
+  else if (hasLabel) FORMS[id] = SELDOM | LABEL | wide
+  else FORMS[id] = wide === 0 ? 0 : SELDOM | wide
+}
+READ_AT_ONCE[0] = 5
+READ_AT_ONCE[VPN] = 16
+READ_AT_ONCE[VPN | WIDE] = 28
+
+const NOTHING = new Uint8Array(0)
 
 /** A cursor over one NLRI field: start, then next until it gives false. */
 export class NlriCursor {
@@ -27,8 +58,7 @@ export class NlriCursor {
   prefixBits = 0
   /** The three octets of the first label field as one number; 0 in families without labels, and for a withdrawn route, where they mean nothing (RFC 8277 §2.4). */
   label = 0
-  /** Where the label fields stand, three octets each, and how many; -1 and 0 without labels. */
-  labelsAt = -1
+  /** How many label fields there are. */
   labelCount = 0
   /** RFC 7911; 0 without add-path. */
   pathId = 0
@@ -38,15 +68,22 @@ export class NlriCursor {
   /** The route, of an EVPN field. */
   readonly evpn: EvpnRoute = new EvpnRoute()
 
-  #buf: Uint8Array = new Uint8Array(0)
-  #end = 0
-  #hasLabel = false
-  #hasRd = false
-  #wide = false
-  #evpn = false
-  #addPath = false
-  #withdraw = false
-  #manyLabels = false
+  private buf: Uint8Array = NOTHING
+  private words: DataView = wordsOf(NOTHING)
+  /** Behind the field, and where in front of it `next` must leave the fast way. */
+  private end = 0
+  private fastEnd = 0
+  /** VPN, WIDE … of the field. */
+  private form = 0
+  /** What of a label field counts. */
+  private labelMask = 0
+
+  /** Where the label fields stand, three octets each; -1 without labels. */
+  get labelsAt(): number {
+    if (this.labelCount === 0) return -1
+    if ((this.form & EVPN) !== 0) return this.at - 3 * this.labelCount
+    return this.nlriAt + ((this.form & ADD_PATH) !== 0 ? 5 : 1)
+  }
 
   /**
    * Sets the cursor before the first NLRI of a range that nlriFault has passed. `manyLabels`: the
@@ -61,44 +98,82 @@ export class NlriCursor {
     withdraw: boolean,
     manyLabels = false,
   ): void {
-    const spec = familySpec(family)
-    this.#buf = buf
-    this.at = this.nlriAt = at
-    this.#end = end
-    this.keyWords = spec.keyWords
-    this.#evpn = family === Family.EVPN
-    this.#hasLabel = spec.hasLabel
-    this.#hasRd = spec.hasRd
-    this.#wide = spec.prefixBits > 32
-    this.#addPath = addPath
-    this.#withdraw = withdraw
-    this.#manyLabels = manyLabels && !withdraw
-    this.label = this.pathId = this.prefixBits = this.labelCount = 0
-    this.labelsAt = -1
+    if (buf !== this.buf) {
+      this.buf = buf
+      this.words = wordsOf(buf)
+    }
+    this.at = at
+    this.end = end
+    this.keyWords = KEY_WORDS[family]!
+    this.labelCount = LABELS[family]!
+    this.label = 0
+    let form = FORMS[family]!
+    this.labelMask = withdraw === true ? 0 : 0xffffff
+    if (manyLabels === true && withdraw === false) form |= SELDOM | MANY_LABELS
+    if (addPath === true) form |= SELDOM | ADD_PATH
+    else if (this.pathId !== 0) this.pathId = 0
+    this.form = form
+    const lastAt = buf.length - READ_AT_ONCE[form]!
+    this.fastEnd = Math.min(end, lastAt)
   }
 
   /** Moves to the next NLRI; false behind the last one. */
   next(): boolean {
-    let k = this.at
-    if (k >= this.#end) return false
-    const buf = this.#buf
+    const at = this.at
+    if (at >= this.fastEnd) {
+      if (at >= this.end) return false
+      this.readSeldom(at)
+      return true
+    }
+    const { words, key, form } = this
+    this.nlriAt = at
+    if (form < VPN) {
+      const bits = words.getUint8(at)
+      this.prefixBits = bits
+      this.at = bits > 16 && bits <= 24 ? at + 4 : at + ((bits + 15) >>> 3)
+      key[0] = words.getInt32(at + 1) & MASK0[bits]!
+      return true
+    }
+    const head = words.getInt32(at)
+    const bits = (head >>> 24) - VPN_BITS
+    this.prefixBits = bits
+    this.label = head & this.labelMask
+    this.at = bits > 16 && bits <= 24 ? at + 15 : at + 12 + ((bits + 7) >>> 3)
+    key[0] = words.getInt32(at + 4)
+    key[1] = words.getInt32(at + 8)
+    key[2] = words.getInt32(at + 12) & MASK0[bits]!
+    if (form >= WIDE) {
+      key[3] = words.getInt32(at + 16) & MASK1[bits]!
+      key[4] = words.getInt32(at + 20) & MASK2[bits]!
+      key[5] = words.getInt32(at + 24) & MASK3[bits]!
+    }
+    return true
+  }
+
+  /** Octet by octet: at the end of the buffer, and whatever is neither IPv4 nor VPN. */
+  private readSeldom(nlriAt: number): void {
+    const buf = this.buf
     const key = this.key
-    this.nlriAt = k
-    if (this.#addPath) {
+    const form = this.form
+    let k = nlriAt
+    this.nlriAt = nlriAt
+    if ((form & ADD_PATH) !== 0) {
       this.pathId = u32(buf, k)
       k += 4
     }
-    if (this.#evpn) return this.#nextEvpn(k)
+    if ((form & EVPN) !== 0) {
+      this.nextEvpn(k)
+      return
+    }
     let bits = buf[k++]!
     let word = 0
-    if (this.#hasLabel) {
-      const labels = this.#manyLabels ? this.#countLabels(k) : 1
-      this.labelsAt = k
+    if ((form & (LABEL | VPN)) !== 0) {
+      const labels = (form & MANY_LABELS) !== 0 ? this.countLabels(k) : 1
       this.labelCount = labels
-      if (!this.#withdraw) this.label = u24(buf, k)
+      this.label = u24(buf, k) & this.labelMask
       k += labels * 3
       bits -= labels * LABEL_BITS
-      if (this.#hasRd) {
+      if ((form & VPN) !== 0) {
         key[0] = i32(buf, k)
         key[1] = i32(buf, k + 4)
         word = 2
@@ -108,57 +183,41 @@ export class NlriCursor {
     }
     this.prefixBits = bits
     this.at = k + ((bits + 7) >>> 3)
-    if (this.#wide) readWide(buf, k, bits, key, word)
-    else
-      key[word] = k + 4 <= buf.length ? i32(buf, k) & MASKS[bits * 4]! : leadingBits(buf, k, bits)
-    return true
+    if ((form & WIDE) !== 0) readEnd(buf, k, bits, key, word)
+    else key[word] = leadingBits(buf, k, bits)
   }
 
-  #countLabels(at: number): number {
+  private countLabels(at: number): number {
     let k = at
-    while ((this.#buf[k + 2]! & BOTTOM_OF_STACK) === 0) k += 3
+    while ((this.buf[k + 2]! & BOTTOM_OF_STACK) === 0) k += 3
     return (k - at) / 3 + 1
   }
 
-  #nextEvpn(at: number): boolean {
-    const end = at + 2 + this.#buf[at + 1]!
+  private nextEvpn(at: number): void {
+    const end = at + 2 + this.buf[at + 1]!
     const { evpn } = this
-    evpn.read(this.#buf, this.#buf[at]!, at + 2, end)
-    this.label = this.#withdraw ? 0 : evpn.label
+    evpn.read(this.buf, this.buf[at]!, at + 2, end)
+    this.label = evpn.label & this.labelMask
     this.labelCount = evpn.labelCount
-    this.labelsAt = evpn.labelCount === 0 ? -1 : end - 3 * evpn.labelCount
+    this.prefixBits = 0
     this.at = end
-    return true
   }
 }
 
-/** Four masks a prefix length: which bits of each word of an address it keeps. */
-const MASKS = new Int32Array(129 * 4)
-for (let bits = 0; bits <= 128; bits++) {
-  for (let k = 0; k < 4; k++) {
-    const kept = Math.min(Math.max(bits - k * 32, 0), 32)
-    MASKS[bits * 4 + k] = kept === 0 ? 0 : -1 << (32 - kept)
-  }
-}
+/** By prefix length: which bits of each word of an address it keeps. */
+const [MASK0, MASK1, MASK2, MASK3] = [0, 32, 64, 96].map((from) => {
+  const masks = new Int32Array(129)
+  for (let bits = from + 1; bits <= 128; bits++) masks[bits] = -1 << Math.max(32 + from - bits, 0)
+  return masks
+}) as [Int32Array, Int32Array, Int32Array, Int32Array]
+const VPN_BITS = LABEL_BITS + RD_BITS
 
-/**
- * A long prefix into three or four words. Whole words are read, of what lies behind the prefix too,
- * and masked: prefix lengths vary too much for branches. Only at the end of the buffer octets count.
- */
-function readWide(buf: Uint8Array, at: number, bits: number, key: Int32Array, word: number): void {
-  if (at + 16 <= buf.length) {
-    const mask = bits * 4
-    key[word] = i32(buf, at) & MASKS[mask]!
-    key[word + 1] = i32(buf, at + 4) & MASKS[mask + 1]!
-    const isLong = bits > 64
-    key[word + 2] = isLong ? i32(buf, at + 8) & MASKS[mask + 2]! : 0
-    key[word + 3] = isLong ? i32(buf, at + 12) & MASKS[mask + 3]! : 0
-  } else {
-    key[word] = leadingBits(buf, at, bits)
-    key[word + 1] = leadingBits(buf, at + 4, bits - 32)
-    key[word + 2] = leadingBits(buf, at + 8, bits - 64)
-    key[word + 3] = leadingBits(buf, at + 12, bits - 96)
-  }
+/** A long prefix into four words, octet by octet. */
+function readEnd(buf: Uint8Array, at: number, bits: number, key: Int32Array, word: number): void {
+  key[word] = leadingBits(buf, at, bits)
+  key[word + 1] = leadingBits(buf, at + 4, bits - 32)
+  key[word + 2] = leadingBits(buf, at + 8, bits - 64)
+  key[word + 3] = leadingBits(buf, at + 12, bits - 96)
 }
 
 /** The word at `at` cut to its first `bits` bits; reads only the octets that hold them. */

@@ -2,7 +2,8 @@
  * HOT: the form of one path attribute and of the message as a whole, RFC 7606. Verdicts go into
  * the view as numbers; nothing throws and nothing is allocated. Called by update-parser.ts.
  */
-import { offsetOfFault, reasonOfFault } from './attr-check.ts'
+import { HAS_VALUE_CHECK, offsetOfFault, reasonOfFault } from './attr-check.ts'
+import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
 import {
   Attr,
   AttrFlag,
@@ -24,16 +25,52 @@ const { NOT_FROM_EBGP, AS4_FROM_NEW } = UpdateReason
 /** What no attribute's flags are: sends it to checkFlags. */
 const NEVER = 0xff
 
-/** By session kind and type, the flags with which an attribute is wanted. */
-const WANTED_FLAGS: readonly Uint8Array[] = [0, 1, 2, 3].map((kind) => {
-  const flags = Uint8Array.from(EXPECTED_FLAGS)
-  for (let type = 0; type < 256; type++) if (unwantedReason(type, kind) !== 0) flags[type] = NEVER
-  return flags
-})
+/** How parseUpdate looks at an attribute. */
+export const AttrRule = {
+  /** Nothing but its length is given. */
+  FIXED: 0,
+  /** One or more items of a power of two octets. */
+  ITEMS: 1,
+  ORIGIN: 2,
+  AS_PATH: 3,
+  MP_REACH: 4,
+  MP_UNREACH: 5,
+  PREFIX_SID: 6,
+  /** By checkValue. */
+  VALUE: 7,
+  /** By checkFlags. */
+  UNWANTED: 8,
+} as const
 
-/** The expected flags by type on a session: 0xff for an attribute without a row, or unwanted there. */
-export function wantedFlags(session: UpdateSession): Uint8Array {
-  return WANTED_FLAGS[kindOf(session)]!
+function howOf(type: number, kind: number): number {
+  switch (type) {
+    case Attr.ORIGIN:
+      return AttrRule.ORIGIN
+    case Attr.AS_PATH:
+      return (kind & 2) !== 0 ? AttrRule.AS_PATH : AttrRule.VALUE
+    case Attr.MP_REACH_NLRI:
+      return AttrRule.MP_REACH
+    case Attr.MP_UNREACH_NLRI:
+      return AttrRule.MP_UNREACH
+    case Attr.PREFIX_SID:
+      return AttrRule.PREFIX_SID
+  }
+  if (HAS_VALUE_CHECK[type] !== 0) return AttrRule.VALUE
+  const min = MIN_VALUE[type]!
+  if (min === MAX_VALUE[type]) return AttrRule.FIXED | (min << 8)
+  const item = ITEM_SIZE[type]!
+  if (item === min && (item === 4 || item === 8)) return AttrRule.ITEMS | ((item - 1) << 8)
+  return AttrRule.VALUE
+}
+
+/** By session kind and type: flags(8) 0(8) what the check needs(8) check(8). */
+export const ATTR_RULES = new Int32Array(4 * 256)
+for (let kind = 0; kind < 4; kind++) {
+  for (let type = 0; type < 256; type++) {
+    const unwanted = unwantedReason(type, kind) !== 0 || EXPECTED_FLAGS[type] === NEVER
+    const how = unwanted ? AttrRule.UNWANTED : howOf(type, kind)
+    ATTR_RULES[kind * 256 + type] = (EXPECTED_FLAGS[type]! << 24) | how
+  }
 }
 
 function kindOf(session: UpdateSession): number {
@@ -60,7 +97,7 @@ function unwantedReason(type: number, kind: number): number {
  * here, or is malformed (RFC 7606 §3 c); false when it ends the session.
  */
 export function checkFlags(view: UpdateView, row: number, session: UpdateSession): boolean {
-  const type = view.attrType[row]!
+  const type = view.attrType(row)
   const at = view.attrAt[row]!
   const unwanted = unwantedReason(type, kindOf(session))
   if (unwanted !== UpdateReason.NONE) {
@@ -68,7 +105,7 @@ export function checkFlags(view: UpdateView, row: number, session: UpdateSession
   } else if (EXPECTED_FLAGS[type] !== NEVER) {
     const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
     failAttribute(view, row, outcome, UpdateReason.FLAGS, at, at + 1)
-  } else if ((view.attrFlags[row]! & AttrFlag.OPTIONAL) === 0) {
+  } else if ((view.attrFlags(row) & AttrFlag.OPTIONAL) === 0) {
     const reason = UpdateReason.UNRECOGNIZED_WELL_KNOWN
     failAttribute(view, row, Outcome.SESSION_RESET, reason, at, at + 2)
   }
@@ -83,8 +120,8 @@ export function failLength(view: UpdateView, row: number): void {
 /** The verdict on a value: `fault` is what checkValue gave. */
 export function failValue(view: UpdateView, row: number, fault: number): void {
   const reason = reasonOfFault(fault)
-  const outcome = MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome
-  const at = reason === UpdateReason.LENGTH ? view.attrAt[row]! + 2 : view.attrValueAt[row]!
+  const outcome = MALFORMED_OUTCOME[view.attrType(row)]! as Outcome
+  const at = reason === UpdateReason.LENGTH ? view.attrAt[row]! + 2 : view.attrValueAt(row)
   const faultAt = at + offsetOfFault(fault)
   failAttribute(view, row, outcome, reason, faultAt, faultEnd(view, row, reason, faultAt))
 }
@@ -93,7 +130,7 @@ export function failValue(view: UpdateView, row: number, fault: number): void {
 function faultEnd(view: UpdateView, row: number, reason: number, at: number): number {
   switch (reason) {
     case UpdateReason.LENGTH:
-      return view.attrValueAt[row]!
+      return view.attrValueAt(row)
     case UpdateReason.ORIGIN_VALUE:
     case UpdateReason.AS_PATH_SEGMENT_TYPE:
     case UpdateReason.AS_PATH_SEGMENT_EMPTY:
@@ -101,12 +138,12 @@ function faultEnd(view: UpdateView, row: number, reason: number, at: number): nu
     case UpdateReason.AS_PATH_CONFEDERATION:
       return at + 1
     case UpdateReason.AS_ZERO: {
-      const type = view.attrType[row]!
+      const type = view.attrType(row)
       const isAs4 = type === Attr.AS4_PATH || type === Attr.AS4_AGGREGATOR
       return at + (isAs4 || view.asn4 ? 4 : 2)
     }
     default:
-      return view.attrEnd[row]!
+      return view.attrEnd(row)
   }
 }
 
@@ -120,9 +157,9 @@ export function failAttribute(
   outcome: Outcome,
   reason: number,
   faultAt: number = view.attrAt[row]!,
-  faultEnd: number = view.attrEnd[row]!,
+  faultEnd: number = view.attrEnd(row),
 ): void {
-  const type = view.attrType[row]!
+  const type = view.attrType(row)
   const subcode = subcodeOf(reason, type)
   if (outcome === Outcome.ATTRIBUTE_DISCARD) view.attrDiscard[row] = 1
   view.attrOutcome[row] = outcome
@@ -132,7 +169,7 @@ export function failAttribute(
   view.attrFaultEnd[row] = faultEnd
   view.faults++
   const isWorst = outcome > view.outcome
-  view.fail(outcome, reason, subcode, type, view.attrAt[row]!, view.attrEnd[row]!)
+  view.fail(outcome, reason, subcode, type, view.attrAt[row]!, view.attrEnd(row))
   if (!isWorst) return
   view.faultAt = faultAt
   view.faultEnd = faultEnd
@@ -159,18 +196,18 @@ function subcodeOf(reason: number, type: number): number {
   }
 }
 
-/**
- * What only shows when all attributes are known: mandatory ones that are missing (RFC 7606 §3 d),
- * and errors in a message whose NLRI cannot be trusted to have been found (§5.2).
- */
-export function checkMessage(view: UpdateView): void {
+/** Mandatory attributes that are missing (RFC 7606 §3 d). */
+export function requireMandatory(view: UpdateView, hasClassic: boolean): void {
+  if (view.indexOf(ORIGIN) < 0) requireAttribute(view, Attr.ORIGIN)
+  if (view.indexOf(AS_PATH) < 0) requireAttribute(view, Attr.AS_PATH)
+  if (hasClassic && view.indexOf(NEXT_HOP) < 0) requireAttribute(view, Attr.NEXT_HOP)
+}
+
+const { ORIGIN, AS_PATH, NEXT_HOP } = Attr
+
+/** Errors in a message whose NLRI cannot be trusted to have been found (RFC 7606 §5.2). */
+export function checkNlriFound(view: UpdateView): void {
   const hasClassic = view.attrsEnd < view.end
-  if (hasClassic || view.reachEnd !== 0) {
-    requireAttribute(view, Attr.ORIGIN)
-    requireAttribute(view, Attr.AS_PATH)
-    if (hasClassic) requireAttribute(view, Attr.NEXT_HOP)
-  }
-  if (view.outcome !== Outcome.TREAT_AS_WITHDRAW) return
   const hasReachable =
     hasClassic || view.reachAt < view.reachEnd || (view.reachEnd !== 0 && view.reachFamily === 0)
   const onlyUnreach = view.attrCount === 1 && view.unreachEnd !== 0
@@ -182,7 +219,6 @@ export function checkMessage(view: UpdateView): void {
 }
 
 function requireAttribute(view: UpdateView, type: number): void {
-  if (view.indexOf(type) >= 0) return
   const { MISSING_WELL_KNOWN_ATTRIBUTE } = UpdateError
   const { TREAT_AS_WITHDRAW } = Outcome
   const { attrsAt } = view

@@ -2,25 +2,27 @@
  * HOT: parseUpdate walks one UPDATE once and leaves offsets and a verdict in the session's view.
  * Never throws, allocates nothing, malformed input included. Called by session.ts per message.
  */
-import { u16 } from '../base/bytes.ts'
-import { checkAsPath, checkValue, HAS_VALUE_CHECK } from './attr-check.ts'
-import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
+
+import { checkValue } from './attr-check.ts'
+import { ATTR_BIT, ITEM_SIZE, MAX_VALUE, MIN_VALUE, OTHER_ATTR_BIT } from './attribute.ts'
 import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
+import { isPlainPath, isPlainService, PLAIN_SERVICE } from './plain-attr.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
 import {
+  ATTR_RULES,
+  AttrRule,
   checkFlags,
-  checkMessage,
-  FLAGS_CHECKED,
+  checkNlriFound,
+  FLAGS_CHECKED as FLAGS,
   failLength,
   failValue,
-  wantedFlags,
+  requireMandatory,
 } from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateSession, UpdateView } from './update-view.ts'
 
-const { EXTENDED_LENGTH } = AttrFlag
-const { AS_PATH, MP_REACH_NLRI, MP_UNREACH_NLRI } = Attr
+const { MP_REACH_NLRI, MP_UNREACH_NLRI } = Attr
 
 /**
  * Parses and checks the body of an UPDATE at `at` … `end` (RFC 4271 §4.3, RFC 4760, RFC 7606).
@@ -40,101 +42,161 @@ export function parseUpdate(
   view.multipleLabels = session.multipleLabels ?? 0
   // withdrawn length(2) withdrawn… attributes length(2) attributes… NLRI…; when the lengths do not
   // fit into the message nothing in it can be trusted (RFC 4271 §6.3, kept by RFC 7606 §3 b)
-  if (end - at < 4) return failMessage(view, UpdateReason.TOO_SHORT)
-  const withdrawnEnd = at + 2 + u16(buf, at)
+  if (end - at < 4) return failMessage(view, TOO_SHORT)
+  const words = view.words
+  const withdrawnEnd = at + 2 + words.getUint16(at)
   const attrsAt = withdrawnEnd + 2
-  if (attrsAt > end) return failMessage(view, UpdateReason.WITHDRAWN_LENGTH)
-  const attrsEnd = attrsAt + u16(buf, withdrawnEnd)
-  if (attrsEnd > end) return failMessage(view, UpdateReason.ATTRIBUTES_LENGTH)
+  if (attrsAt > end) return failMessage(view, WITHDRAWN_LENGTH)
+  const attrsEnd = attrsAt + words.getUint16(withdrawnEnd)
+  if (attrsEnd > end) return failMessage(view, ATTRIBUTES_LENGTH)
   view.withdrawnAt = at + 2
   view.withdrawnEnd = withdrawnEnd
   view.attrsAt = attrsAt
   view.attrsEnd = attrsEnd
   view.nlriAt = attrsEnd
-  if (!walkAttributes(view, buf, attrsAt, attrsEnd, session)) return view.outcome
+  if (attrsAt < attrsEnd && walkAttributes(view, attrsAt, attrsEnd, session) === false) {
+    return view.outcome
+  }
   const hasClassic = end - at !== 4 + attrsEnd - attrsAt
-  if (hasClassic && !checkClassic(view, session)) return view.outcome
-  checkMessage(view)
-  if (view.outcome === Outcome.OK && view.attrCount <= 1 && !hasClassic) {
+  if (hasClassic) {
+    if (checkClassic(view, session) === false) return view.outcome
+  } else if (view.attrCount <= 1 && view.outcome === 0) {
     view.endOfRib = endOfRibFamily(view, session)
   }
+  const wanted = attrsEnd < end ? MANDATORY_CLASSIC : view.reachEnd !== 0 ? MANDATORY : 0
+  if ((view.attrBits & wanted) !== wanted) requireMandatory(view, attrsEnd < end)
+  if (view.outcome === TREAT_AS_WITHDRAW) checkNlriFound(view)
   return view.outcome
 }
 
+const { TOO_SHORT, WITHDRAWN_LENGTH, ATTRIBUTES_LENGTH } = UpdateReason
+const { TREAT_AS_WITHDRAW } = Outcome
+const MANDATORY = ATTR_BIT[Attr.ORIGIN]! | ATTR_BIT[Attr.AS_PATH]!
+const MANDATORY_CLASSIC = MANDATORY | ATTR_BIT[Attr.NEXT_HOP]!
+
 function failMessage(view: UpdateView, reason: number): Outcome {
   const { MALFORMED_ATTRIBUTE_LIST } = UpdateError
+  view.withdrawnAt = view.withdrawnEnd = view.attrsAt = view.attrsEnd = view.at
+  view.nlriAt = view.end
   view.fail(Outcome.SESSION_RESET, reason, MALFORMED_ATTRIBUTE_LIST, 0, view.at, view.at)
   return view.outcome
 }
 
+// Tables in constants of this file: the compiler must fetch those of other files each time.
+const RULES = ATTR_RULES
+const BITS = ATTR_BIT
+const OTHER = OTHER_ATTR_BIT
+const PLAIN = PLAIN_SERVICE
+const FLAGS_CHECKED = FLAGS << 24
+const EXTENDED = AttrFlag.EXTENDED_LENGTH << 24
+const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTED } = AttrRule
+
 /**
- * All path attributes into the columns, each checked; false when one ends the session. Columns and
- * tables are taken into locals before the loop: fetching them again for each attribute would be a
- * good part of the time of a message.
+ * All path attributes into the rows, each checked; false when one ends the session. What most
+ * attributes look like is passed at once; the verdict on what does not is left to update-check.ts.
  */
 function walkAttributes(
   view: UpdateView,
-  buf: Uint8Array,
   attrsAt: number,
   attrsEnd: number,
   session: UpdateSession,
 ): boolean {
-  const { rowByType, attrType, attrFlags, attrAt, attrValueAt, attrEnd, generation } = view
-  const { asn4, ebgp } = session
-  const wanted = wantedFlags(session)
-  const minValue = MIN_VALUE
-  const hasCheck = HAS_VALUE_CHECK
-  let at = attrsAt
+  const { words, attrAt } = view
+  const kind = (session.ebgp === true ? 256 : 0) | (session.asn4 === true ? 512 : 0)
+  let at = attrsAt | 0
   let row = 0
+  let bits = 0
   while (at < attrsEnd) {
-    if (attrsEnd - at < 3) return failHeader(view, row, at)
-    const flags = buf[at]!
-    const type = buf[at + 1]!
-    let length = buf[at + 2]!
+    if (attrsEnd - at < 4 && !hasHeader(view.buf, at, attrsEnd)) return failHeader(view, row, at)
+    // flags(1) type(1) length(1 or 2), and of an attribute without a value what stands for it
+    const head = attrsEnd - at < 4 ? shortHead(view.buf, at) : words.getInt32(at)
+    const type = (head >>> 16) & 0xff
+    let length = (head >>> 8) & 0xff
     let valueAt = at + 3
-    if ((flags & EXTENDED_LENGTH) !== 0) {
-      if (attrsEnd - at < 4) return failHeader(view, row, at)
-      length = (length << 8) | buf[at + 3]!
+    if ((head & EXTENDED) !== 0) {
+      length = head & 0xffff
       valueAt = at + 4
     }
     const end = valueAt + length
     if (end > attrsEnd) return failEnd(view, row, type, at)
-    if (rowByType[type]! >= generation) {
+    const bit = BITS[type]!
+    if ((bits & bit) !== 0 && (bit !== OTHER || isAmong(view, row, type))) {
       if (!failDuplicate(view, row, type, at, end)) return false
       at = end
       continue
     }
-    attrType[row] = type
-    attrFlags[row] = flags
-    attrAt[row] = at
-    attrValueAt[row] = valueAt
-    attrEnd[row] = end
-    rowByType[type] = generation + row
-    row++
-    if ((flags & FLAGS_CHECKED) !== wanted[type]) {
-      if (!checkFlags(view, row - 1, session)) return stop(view, row)
-    } else if (type === AS_PATH) {
-      const fault = checkAsPath(buf, valueAt, end, asn4 ? 4 : 2, ebgp)
-      if (fault !== 0) failValue(view, row - 1, fault)
-    } else if (type === MP_REACH_NLRI) {
-      if (!parseMpReach(view, row - 1, valueAt, end, session)) return stop(view, row)
-    } else if (type === MP_UNREACH_NLRI) {
-      if (!parseMpUnreach(view, row - 1, valueAt, end, session)) return stop(view, row)
-    } else if (length !== minValue[type] && isBadLength(type, length)) {
-      failLength(view, row - 1)
-    } else if (hasCheck[type] !== 0) {
-      const fault = checkValue(type, buf, valueAt, end, asn4, ebgp)
-      if (fault !== 0) failValue(view, row - 1, fault)
+    bits |= bit
+    attrAt[row++] = at
+    const rule = RULES[kind + type]!
+    const check = rule & 0xff
+    let goesOn = true
+    if (((head ^ rule) & FLAGS_CHECKED) !== 0) {
+      goesOn = checkFlags(view, row - 1, session)
+    } else if (check === FIXED) {
+      if (length !== ((rule >>> 8) & 0xff)) failLength(view, row - 1)
+    } else if (check === AS_PATH) {
+      if (!isPlainPath(words, valueAt, end)) checkOne(view, row - 1, session)
+    } else if (check === ORIGIN) {
+      if (length !== 1 || words.getUint8(valueAt) > 2) checkOne(view, row - 1, session)
+    } else if (check === ITEMS) {
+      if (length === 0 || (length & (rule >>> 8) & 0xff) !== 0) failLength(view, row - 1)
+    } else if (check === MP_REACH) {
+      goesOn = parseMpReach(view, row - 1, valueAt, end, session)
+    } else if (check === PREFIX_SID) {
+      if (length !== PLAIN || !isPlainService(words, valueAt)) checkOne(view, row - 1, session)
+    } else if (check === MP_UNREACH) {
+      goesOn = parseMpUnreach(view, row - 1, valueAt, end, session)
+    } else if (check === UNWANTED) {
+      goesOn = checkFlags(view, row - 1, session)
+    } else {
+      checkOne(view, row - 1, session)
     }
+    if (goesOn === false) return stop(view, row)
     at = end
   }
   view.attrCount = row
+  view.attrBits = bits
   return true
 }
 
-function stop(view: UpdateView, row: number): false {
-  view.attrCount = row
+/** Are the three octets left, or less, a whole header? */
+function hasHeader(buf: Uint8Array, at: number, end: number): boolean {
+  return end - at === 3 && (buf[at]! & AttrFlag.EXTENDED_LENGTH) === 0
+}
+
+/** The three octets left, where an attribute would have its header and the first octet of a value. */
+function shortHead(buf: Uint8Array, at: number): number {
+  return (buf[at]! << 24) | (buf[at + 1]! << 16) | (buf[at + 2]! << 8)
+}
+
+/** Is the type among those of the first rows? */
+function isAmong(view: UpdateView, rows: number, type: number): boolean {
+  for (let row = 0; row < rows; row++) if (view.attrType(row) === type) return true
   return false
+}
+
+/** The verdict on length and value of an attribute that is not plain. */
+function checkOne(view: UpdateView, row: number, session: UpdateSession): void {
+  const type = view.attrType(row)
+  const at = view.attrValueAt(row)
+  const end = view.attrEnd(row)
+  if (isBadLength(type, end - at)) {
+    failLength(view, row)
+    return
+  }
+  const fault = checkValue(type, view.buf, at, end, session.asn4, session.ebgp)
+  if (fault !== 0) failValue(view, row, fault)
+}
+
+/** Ends the walk behind so many rows. */
+function stop(view: UpdateView, rows: number): false {
+  setRows(view, rows)
+  return false
+}
+
+function setRows(view: UpdateView, rows: number): void {
+  view.attrCount = rows
+  for (let row = 0; row < rows; row++) view.attrBits |= ATTR_BIT[view.attrType(row)]!
 }
 
 function isBadLength(type: number, length: number): boolean {
@@ -147,7 +209,7 @@ function failHeader(view: UpdateView, row: number, at: number): true {
   const { MALFORMED_ATTRIBUTE_LIST } = UpdateError
   const { TREAT_AS_WITHDRAW } = Outcome
   const { attrsEnd } = view
-  view.attrCount = row
+  setRows(view, row)
   view.fail(
     TREAT_AS_WITHDRAW,
     UpdateReason.ATTRIBUTE_HEADER,
@@ -167,7 +229,7 @@ function failEnd(view: UpdateView, row: number, type: number, at: number): boole
   const holdsNlri = type === MP_REACH_NLRI || type === MP_UNREACH_NLRI
   const outcome = holdsNlri ? Outcome.SESSION_RESET : Outcome.TREAT_AS_WITHDRAW
   const { ATTRIBUTE_LENGTH_ERROR } = UpdateError
-  view.attrCount = row
+  setRows(view, row)
   view.fail(outcome, UpdateReason.ATTRIBUTE_LENGTH, ATTRIBUTE_LENGTH_ERROR, type, at, view.attrsEnd)
   return !holdsNlri
 }
@@ -184,27 +246,32 @@ function failDuplicate(
   const outcome = holdsNlri ? Outcome.SESSION_RESET : Outcome.ATTRIBUTE_DISCARD
   const { MALFORMED_ATTRIBUTE_LIST } = UpdateError
   view.duplicates++
-  if (holdsNlri) view.attrCount = row
+  if (holdsNlri) setRows(view, row)
   view.fail(outcome, UpdateReason.DUPLICATE, MALFORMED_ATTRIBUTE_LIST, type, at, end)
   return !holdsNlri
 }
 
 /** Withdrawn Routes and NLRI fields; false when one of them is no list of prefixes (RFC 7606 §3 i, §5.3). */
 function checkClassic(view: UpdateView, session: UpdateSession): boolean {
-  const { withdrawnAt, withdrawnEnd, nlriAt, nlriEnd } = view
-  const addPath = (session.addPath & (1 << Family.IPV4_UNICAST)) !== 0
-  const { IPV4_UNICAST } = Family
-  let wrong = nlriFault(view.buf, withdrawnAt, withdrawnEnd, IPV4_UNICAST, addPath, false)
-  if (wrong >= 0) return failClassic(view, withdrawnAt, withdrawnEnd, wrong)
-  wrong = nlriFault(view.buf, nlriAt, nlriEnd, IPV4_UNICAST, addPath, false)
-  if (wrong >= 0) return failClassic(view, nlriAt, nlriEnd, wrong)
-  if (negotiated(session, Family.IPV4_UNICAST) === 0) {
+  const { buf, words, withdrawnAt, withdrawnEnd, nlriAt, nlriEnd } = view
+  const addPath = (session.addPath & (1 << IPV4_UNICAST)) !== 0
+  if (withdrawnAt < withdrawnEnd) {
+    const wrong = nlriFault(buf, words, withdrawnAt, withdrawnEnd, IPV4_UNICAST, addPath, false)
+    if (wrong >= 0) return failClassic(view, withdrawnAt, withdrawnEnd, wrong)
+  }
+  if (nlriAt < nlriEnd) {
+    const wrong = nlriFault(buf, words, nlriAt, nlriEnd, IPV4_UNICAST, addPath, false)
+    if (wrong >= 0) return failClassic(view, nlriAt, nlriEnd, wrong)
+  }
+  if ((session.families & (1 << IPV4_UNICAST)) === 0) {
     view.classicIgnored = true
     view.withdrawnEnd = withdrawnAt
     view.nlriEnd = nlriAt
   }
   return true
 }
+
+const { IPV4_UNICAST } = Family
 
 function failClassic(view: UpdateView, at: number, end: number, wrong: number): false {
   const { INVALID_NETWORK_FIELD } = UpdateError

@@ -2,7 +2,9 @@
  * HOT: where each part of one UPDATE lies. One view a session, filled by parseUpdate, read by
  * whoever applies the message before the next one comes; everything is an offset into `buf`.
  */
-import { ErrorCode, type Family, Outcome } from './registry.ts'
+import { u16, wordsOf } from '../base/bytes.ts'
+import { ATTR_BIT } from './attribute.ts'
+import { AttrFlag, ErrorCode, type Family, Outcome } from './registry.ts'
 
 /** What was negotiated with the neighbour, as far as the meaning of an UPDATE depends on it. */
 export interface UpdateSession {
@@ -20,8 +22,9 @@ export interface UpdateSession {
 
 /** Attribute types are one octet and duplicates are not listed, so no message has more. */
 const MAX_ATTRS = 256
-/** Generations are small integers: then rowByType is cleared after all. */
-const LAST_GENERATION = 1 << 30
+const { EXTENDED_LENGTH } = AttrFlag
+
+const NOTHING = new Uint8Array(0)
 
 /**
  * One UPDATE (RFC 4271 §4.3), as offsets:
@@ -30,7 +33,9 @@ const LAST_GENERATION = 1 << 30
  *     | length(2) | withdrawn … | length(2) | attributes … | NLRI …            |
  */
 export class UpdateView {
-  buf: Uint8Array = new Uint8Array(0)
+  buf: Uint8Array = NOTHING
+  /** The octets of `buf`, for reading words. */
+  words: DataView = wordsOf(NOTHING)
   at = 0
   end = 0
 
@@ -62,14 +67,14 @@ export class UpdateView {
   unreachAt = 0
   unreachEnd = 0
 
-  /** Path attributes in order of arrival; of duplicates only the first (RFC 7606 §3 g). */
+  /**
+   * Path attributes in order of arrival; of duplicates only the first (RFC 7606 §3 g). Of each its
+   * position is kept, that of the flags; the rest is read from its header: attrType and so on.
+   */
   attrCount = 0
-  readonly attrType = new Uint8Array(MAX_ATTRS)
-  readonly attrFlags = new Uint8Array(MAX_ATTRS)
-  /** Position of the flags, of the value, and behind the value. */
-  readonly attrAt = new Int32Array(MAX_ATTRS)
-  readonly attrValueAt = new Int32Array(MAX_ATTRS)
-  readonly attrEnd = new Int32Array(MAX_ATTRS)
+  readonly attrAt: Int32Array = new Int32Array(MAX_ATTRS)
+  /** The types there are, as a set of ATTR_BIT. */
+  attrBits = 0
   /** 1: to be dropped before the attributes are used (attribute discard, RFC 7606 §2). */
   readonly attrDiscard = new Uint8Array(MAX_ATTRS)
   /** The verdict on each attribute: Outcome, UpdateReason, subcode of code 3; 0: accepted. */
@@ -111,37 +116,24 @@ export class UpdateView {
   /** The family whose End-of-RIB the message is (RFC 4724 §2), else 0. */
   endOfRib: Family | 0 = 0
 
-  /**
-   * By type: `generation` + row where the message has the attribute, less where it has none. A new
-   * generation each message, so that nothing needs to be cleared; see indexOf.
-   */
-  readonly rowByType = new Int32Array(256)
-  generation = MAX_ATTRS
-
   /** Makes the view one of `buf` from `at` to `end` with nothing found yet. */
   reset(buf: Uint8Array, at: number, end: number): void {
-    this.buf = buf
+    if (buf !== this.buf) {
+      this.buf = buf
+      this.words = wordsOf(buf)
+    }
     this.at = at
     this.end = end
-    this.withdrawnAt = at
-    this.withdrawnEnd = at
-    this.attrsAt = at
-    this.attrsEnd = at
-    this.nlriAt = end
     this.nlriEnd = end
-    this.classicIgnored = false
     if (this.reachEnd !== 0) this.#clearReach()
     if (this.unreachEnd !== 0) this.#clearUnreach()
     if (this.reason !== 0) this.#clearVerdict()
     if (this.faults !== 0) this.#clearFaults()
+    if (this.classicIgnored === true) this.classicIgnored = false
     this.attrCount = 0
     this.duplicates = 0
     this.endOfRib = 0
-    this.generation += MAX_ATTRS
-    if (this.generation >= LAST_GENERATION) {
-      this.generation = MAX_ATTRS
-      this.rowByType.fill(0)
-    }
+    this.attrBits = 0
   }
 
   #clearReach(): void {
@@ -171,10 +163,34 @@ export class UpdateView {
     this.faults = 0
   }
 
-  /** Row of the attribute of a type in the columns, -1 when the message has none. */
+  /** Type of the attribute in a row. */
+  attrType(row: number): number {
+    return this.buf[this.attrAt[row]! + 1]!
+  }
+
+  /** Its flags. */
+  attrFlags(row: number): number {
+    return this.buf[this.attrAt[row]!]!
+  }
+
+  /** Position of its value. */
+  attrValueAt(row: number): number {
+    const at = this.attrAt[row]!
+    return (this.buf[at]! & EXTENDED_LENGTH) === 0 ? at + 3 : at + 4
+  }
+
+  /** Position behind its value. */
+  attrEnd(row: number): number {
+    const at = this.attrAt[row]!
+    const { buf } = this
+    return (buf[at]! & EXTENDED_LENGTH) === 0 ? at + 3 + buf[at + 2]! : at + 4 + u16(buf, at + 2)
+  }
+
+  /** Row of the attribute of a type, -1 when the message has none. */
   indexOf(type: number): number {
-    const row = this.rowByType[type]! - this.generation
-    return row >= 0 ? row : -1
+    if ((this.attrBits & ATTR_BIT[type]!) === 0) return -1
+    for (let row = 0; row < this.attrCount; row++) if (this.attrType(row) === type) return row
+    return -1
   }
 
   /**

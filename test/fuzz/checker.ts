@@ -168,9 +168,9 @@ function checkRanges(view: UpdateView): void {
   let last = view.attrsAt
   const seen = new Set<number>()
   for (let row = 0; row < view.attrCount; row++) {
-    const [at, value, end] = [view.attrAt[row]!, view.attrValueAt[row]!, view.attrEnd[row]!]
+    const [at, value, end] = [view.attrAt[row]!, view.attrValueAt(row), view.attrEnd(row)]
     if (at < last || value < at + 3 || end < value || end > view.attrsEnd) fail(`attribute ${row}`)
-    const type = view.attrType[row]!
+    const type = view.attrType(row)
     if (seen.has(type)) fail(`attribute type ${type} twice`)
     if (view.indexOf(type) !== row) fail(`indexOf(${type}) is not ${row}`)
     seen.add(type)

@@ -10,14 +10,9 @@ import { UpdateView as View } from '../../src/wire/update-view.ts'
 
 type Field = keyof UpdateView
 
-/** How the view tells its own messages apart: of no meaning outside. */
-const PRIVATE = ['generation']
-
 const isPosition = (name: string) => name === 'at' || /(At|End|^end)$/.test(name)
 const fields = Object.entries(new View())
-const SCALARS = fields.filter(
-  ([name, v]) => (typeof v === 'number' || typeof v === 'boolean') && !PRIVATE.includes(name),
-)
+const SCALARS = fields.filter(([, v]) => typeof v === 'number' || typeof v === 'boolean')
 const NUMBERS = SCALARS.map(([name]) => name as Field)
   .filter((name) => !isPosition(name))
   .sort()
@@ -47,7 +42,11 @@ export function digestOf(view: UpdateView, names?: string[]): number[] {
     }
   }
   for (let row = 0; row < view.attrCount; row++) {
-    put(`indexOf(${view.attrType[row]})`, view.indexOf(view.attrType[row]!))
+    put(`attrType(${row})`, view.attrType(row))
+    put(`attrFlags(${row})`, view.attrFlags(row))
+    put(`attrValueAt(${row})`, relative(view.attrValueAt(row), view.at))
+    put(`attrEnd(${row})`, relative(view.attrEnd(row), view.at))
+    put(`indexOf(${view.attrType(row)})`, view.indexOf(view.attrType(row)))
   }
   return out
 }

@@ -20,7 +20,7 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
     () =>
       but((view, buf) => {
         const row = view.indexOf(COMMUNITIES)
-        if (row >= 0 && buf[view.attrValueAt[row]! + 3] === 77) throw new RangeError('77')
+        if (row >= 0 && buf[view.attrValueAt(row) + 3] === 77) throw new RangeError('77')
       }),
   ],
   [
@@ -37,7 +37,7 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
     () =>
       but((view, buf) => {
         const row = view.indexOf(COMMUNITIES)
-        if (row >= 0) buf[view.attrValueAt[row]!] = 0xff
+        if (row >= 0) buf[view.attrValueAt(row)] = 0xff
       }),
   ],
   [
@@ -46,8 +46,8 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
     () =>
       but((view) => {
         const row = view.indexOf(COMMUNITIES)
-        if (row < 0 || view.attrValueAt[row] !== view.attrEnd[row]) return
-        for (let at = 0; at < 1; ) at += view.attrEnd[row]! - view.attrValueAt[row]!
+        if (row < 0 || view.attrValueAt(row) !== view.attrEnd(row)) return
+        for (let at = 0; at < 1; ) at += view.attrEnd(row) - view.attrValueAt(row)
       }),
   ],
   [
@@ -91,8 +91,8 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
     'parse of pack is identity',
     () =>
       but((view) => {
-        const row = view.indexOf(COMMUNITIES)
-        if (row >= 0) view.attrFlags[row] = 0x40
+        const found = view.indexOf(COMMUNITIES)
+        view.attrFlags = (row) => (row === found ? 0x40 : view.buf[view.attrAt[row]!]!)
       }),
   ],
 ]

@@ -140,7 +140,7 @@ function sizeOf({ family, bits }: Nlri, view: UpdateView): number {
 function classicHop(view: UpdateView): Uint8Array {
   const row = view.indexOf(Attr.NEXT_HOP)
   if (row < 0) return new Uint8Array(4)
-  return view.buf.slice(view.attrValueAt[row]!, view.attrEnd[row]!)
+  return view.buf.slice(view.attrValueAt(row), view.attrEnd(row))
 }
 
 /** The addresses of MP_REACH_NLRI without route distinguishers; null where one is not 0. */
@@ -167,14 +167,14 @@ function mapped(family: Family, hop: Uint8Array): Uint8Array {
 /** Ascending by type, without those the packer writes itself, lengths as short as they go. */
 function attributesOf(view: UpdateView): Uint8Array {
   const rows = Array.from({ length: view.attrCount }, (_, row) => row)
-    .filter((row) => !MP.includes(view.attrType[row]!) && view.attrType[row] !== Attr.NEXT_HOP)
-    .sort((a, b) => view.attrType[a]! - view.attrType[b]!)
+    .filter((row) => !MP.includes(view.attrType(row)) && view.attrType(row) !== Attr.NEXT_HOP)
+    .sort((a, b) => view.attrType(a) - view.attrType(b))
   const parts: Uint8Array[] = []
   for (const row of rows) {
-    const value = view.buf.subarray(view.attrValueAt[row]!, view.attrEnd[row]!)
+    const value = view.buf.subarray(view.attrValueAt(row), view.attrEnd(row))
     const head = new Uint8Array(4)
-    const flags = view.attrFlags[row]! & ~AttrFlag.EXTENDED_LENGTH
-    const end = putAttrHeader(head, 0, flags, view.attrType[row]!, value.length)
+    const flags = view.attrFlags(row) & ~AttrFlag.EXTENDED_LENGTH
+    const end = putAttrHeader(head, 0, flags, view.attrType(row), value.length)
     parts.push(head.subarray(0, end), value)
   }
   return new Uint8Array(Buffer.concat(parts))

@@ -246,7 +246,7 @@ t.test('packer and parser: what is packed is what is read', async (t) => {
             throw new Error('not ok')
           const row = view.indexOf(Attr.MULTI_EXIT_DISC)
           const med =
-            row < 0 ? '' : ` ${view.buf.subarray(view.attrValueAt[row]!, view.attrEnd[row]!)}`
+            row < 0 ? '' : ` ${view.buf.subarray(view.attrValueAt(row), view.attrEnd(row))}`
           for (const line of walk(view)) read.push(line + (line.startsWith('+') ? med : ''))
         })
         packer.configure({ maxLength, asn4: true, addPath: session.addPath })

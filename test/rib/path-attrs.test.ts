@@ -36,7 +36,7 @@ const NLRI = [prefix('10.0.0.0/24')]
 
 function intern(table: AttrsTable, attrs: Uint8Array[], session = {}): AttrsId {
   const view = viewOf(update({ attrs, nlri: NLRI }), session)
-  const at = view.attrValueAt[view.indexOf(Attr.NEXT_HOP)]!
+  const at = view.attrValueAt(view.indexOf(Attr.NEXT_HOP))
   return table.fromView(view, at, 4)
 }
 

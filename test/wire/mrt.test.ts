@@ -263,7 +263,7 @@ t.test('RFC 6396 §4.4: messages with AS numbers of two and of four octets', asy
     t.strictSame([r.peerAs, r.local], [4200000000, true], 'MESSAGE_AS4_LOCAL')
     t.equal(parseUpdate(view, r.buf, r.messageBodyAt, r.messageEnd, r.session), Outcome.OK)
     const row = view.indexOf(Attr.AS_PATH)
-    t.equal(asPathOrigin(view.buf, view.attrValueAt[row]!, view.attrEnd[row]!), 65002)
+    t.equal(asPathOrigin(view.buf, view.attrValueAt(row), view.attrEnd(row)), 65002)
   })
 })
 

@@ -419,14 +419,14 @@ function attributesOf(view: UpdateView, bytes: Uint8Array, widen: boolean): stri
   const parts: Uint8Array[] = []
   let hop = bytes.subarray(view.nextHopAt, view.nextHopAt + view.nextHopLen)
   for (let row = 0; row < view.attrCount; row++) {
-    const type = view.attrType[row]!
-    const value = bytes.subarray(view.attrValueAt[row]!, view.attrEnd[row]!)
+    const type = view.attrType(row)
+    const value = bytes.subarray(view.attrValueAt(row), view.attrEnd(row))
     if (type === Attr.NEXT_HOP) hop = value
     else if (type === Attr.AS_PATH && widen) {
       const path = new Uint8Array(4096)
       parts.push(attr(0x40, Attr.AS_PATH, path.subarray(0, writeExpandedAsPath(view, path, 0))))
     } else if (type !== Attr.MP_REACH_NLRI && type !== Attr.AS4_PATH) {
-      parts.push(bytes.subarray(view.attrAt[row]!, view.attrEnd[row]!))
+      parts.push(bytes.subarray(view.attrAt[row]!, view.attrEnd(row)))
     }
   }
   return `${toHex(hop)} ${toHex(concat(...parts))}`

@@ -50,9 +50,9 @@ function checkView(view: UpdateView): void {
   }
   within(view.errorAt || view.at, view.errorEnd || view.end, 'error')
   for (let row = 0; row < view.attrCount; row++) {
-    within(view.attrAt[row]!, view.attrValueAt[row]!, 'attribute header')
-    within(view.attrValueAt[row]!, view.attrEnd[row]!, 'attribute value')
-    if (view.indexOf(view.attrType[row]!) !== row) throw new Error('indexOf')
+    within(view.attrAt[row]!, view.attrValueAt(row), 'attribute header')
+    within(view.attrValueAt(row), view.attrEnd(row), 'attribute value')
+    if (view.indexOf(view.attrType(row)) !== row) throw new Error('indexOf')
   }
   if (view.outcome === Outcome.SESSION_RESET) return
   within(view.withdrawnAt, view.withdrawnEnd, 'withdrawn')
@@ -98,7 +98,8 @@ t.test('parseUpdate: where each part of a message with all four NLRI fields lies
   t.equal(count(view, view.unreachAt, view.unreachEnd, Family.IPV6_UNICAST), 1)
   t.equal(view.nextHopLen, 24)
   t.same([...FULL.subarray(view.nextHopAt + 8, view.nextHopAt + 24)], [...b.address('2001:db8::1')])
-  t.same([...view.attrType.subarray(0, view.attrCount)], [14, 1, 2, 3, 15, 16])
+  const types = Array.from({ length: view.attrCount }, (_, row) => view.attrType(row))
+  t.same(types, [14, 1, 2, 3, 15, 16])
   t.equal(view.indexOf(Attr.AS_PATH), 2)
   t.equal(view.indexOf(Attr.LOCAL_PREF), -1)
   t.equal(view.endOfRib, 0)
@@ -115,7 +116,6 @@ t.test('parseUpdate: a view used again keeps nothing of the message before', asy
   const fresh = parse(empty)
   for (const key of Object.keys(fresh) as (keyof UpdateView)[]) {
     if (typeof fresh[key] === 'object' && key !== 'buf') continue
-    if (key === 'generation') continue
     t.same(view[key], fresh[key], key)
   }
   for (let type = 0; type < 256; type++) if (view.indexOf(type) !== -1) t.fail(`type ${type}`)
