@@ -70,7 +70,7 @@ class Reader implements FrameSink {
     const view = this.#view
     // the deliberately odd ones of the captured messages are to be treated as withdraw
     if (parseUpdate(view, buf, at, end, this.#session) > TREAT_AS_WITHDRAW) {
-      throw new Error(`corpus: ${reasonText(view.reason)}`)
+      refuse(view)
     }
     if (!this.#reads) return
     const { reachFamily, unreachFamily } = view
@@ -91,6 +91,10 @@ class Reader implements FrameSink {
     while (cursor.next()) sum ^= key[keyWords - 1]! ^ cursor.prefixBits
     kept.sum ^= sum
   }
+}
+
+function refuse({ reason }: UpdateView): never {
+  throw new Error(`corpus: ${reasonText(reason)}`)
 }
 
 const { TREAT_AS_WITHDRAW } = Outcome

@@ -70,15 +70,32 @@ export class Framer {
     const chunkEnd = chunk.length
     let at = this.#have > 0 ? this.#complete(chunk) : 0
     while (at < chunkEnd && this.#resets === resets) {
-      const left = chunkEnd - at
-      const length = left < HEADER ? HEADER : this.#checkHeader(chunk, words, at)
-      if (left < length) {
+      const bodyAt = at + HEADER
+      if (bodyAt > chunkEnd) {
+        this.#keep(chunk, at, HEADER)
+        return
+      }
+      const length = words.getUint16(at + MARKER_LENGTH)
+      const type = words.getUint8(bodyAt - 1)
+      const marker =
+        words.getInt32(at) &
+        words.getInt32(at + 4) &
+        words.getInt32(at + 8) &
+        words.getInt32(at + 12)
+      if (
+        marker !== -1 ||
+        length > this.maxLength ||
+        length < SHORTEST[type]! ||
+        length > LONGEST[type]!
+      ) {
+        throw headerError(chunk, at, this.maxLength)
+      }
+      if (length > chunkEnd - at) {
         this.#keep(chunk, at, length)
         return
       }
-      const bodyAt = at + HEADER
       at += length
-      sink.onMessage(words.getUint8(bodyAt - 1), chunk, bodyAt, at)
+      sink.onMessage(type, chunk, bodyAt, at)
     }
   }
 
@@ -94,7 +111,9 @@ export class Framer {
     let at = this.#fill(chunk, 0)
     if (this.#have < this.#want) return at
     if (this.#want === HEADER_LENGTH) {
-      this.#want = this.#checkHeader(this.#split, wordsOf(this.#split), 0)
+      const error = headerError(this.#split, 0, this.maxLength)
+      if (error !== null) throw error
+      this.#want = u16(this.#split, MARKER_LENGTH)
       at = this.#fill(chunk, at)
       if (this.#have < this.#want) return at
     }
@@ -112,27 +131,10 @@ export class Framer {
     this.#have += count
     return at + count
   }
-
-  /** RFC 4271 §6.1: the length of the message whose 19 header octets stand at `at`. */
-  #checkHeader(buf: Uint8Array, words: DataView, at: number): number {
-    const marker =
-      words.getInt32(at) & words.getInt32(at + 4) & words.getInt32(at + 8) & words.getInt32(at + 12)
-    const length = words.getUint16(at + 16)
-    const type = words.getUint8(at + 18)
-    if (
-      marker !== -1 ||
-      length > this.maxLength ||
-      length < SHORTEST[type]! ||
-      length > LONGEST[type]!
-    ) {
-      throw headerError(buf, at, this.maxLength)
-    }
-    return length
-  }
 }
 
-/** Of a header that is not one, what is wrong first. */
-function headerError(buf: Uint8Array, at: number, maxLength: number): BgpError {
+/** RFC 4271 §6.1: what is wrong with the 19 header octets at `at`, null when nothing is. */
+function headerError(buf: Uint8Array, at: number, maxLength: number): BgpError | null {
   if ((i32(buf, at) & i32(buf, at + 4) & i32(buf, at + 8) & i32(buf, at + 12)) !== -1) {
     return notSynchronized(buf, at)
   }
@@ -142,6 +144,7 @@ function headerError(buf: Uint8Array, at: number, maxLength: number): BgpError {
   }
   const type = buf[at + MARKER_LENGTH + 2]!
   if (MIN_LENGTH[type] === 0) return badType(type)
+  if (length >= MIN_LENGTH[type]! && length <= MAX_LENGTH[type]!) return null
   return badLength(length, `${MIN_LENGTH[type]} to ${MAX_LENGTH[type]} for type ${type}`)
 }
 

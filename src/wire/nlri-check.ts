@@ -51,12 +51,13 @@ export function nlriFault(
 /** IPv4: most prefixes have three octets: that is guessed, so that the processor need not wait for each length to know where the next one is. */
 function narrowFault(words: DataView, at: number, end: number, minBits: number): number {
   const likely = (minBits >> 3) + 4
+  const likelyBits = minBits + 17
   let k = at | 0
   while (k < end) {
-    const bits = words.getUint8(k) - minBits
-    if (bits > 16 && bits <= 24) k += likely
-    else if (bits < 0 || bits > 32) return k
-    else k += (bits + minBits + 15) >>> 3
+    const octet = words.getUint8(k)
+    if ((octet - likelyBits) >>> 0 < 8) k += likely
+    else if (octet < minBits || octet - minBits > 32) return k
+    else k += (octet + 15) >>> 3
   }
   return k === end ? -1 : k
 }
@@ -72,8 +73,7 @@ function wideFault(
   let k = at | 0
   while (k < end) {
     const octet = words.getUint8(k)
-    const bits = octet - minBits
-    if (bits < 0 || bits > span) return k
+    if ((octet - minBits) >>> 0 > span) return k
     k += (octet + 15) >>> 3
   }
   return k === end ? -1 : k

@@ -114,7 +114,8 @@ export class NlriCursor {
     else if (this.pathId !== 0) this.pathId = 0
     this.form = form
     const lastAt = buf.length - READ_AT_ONCE[form]!
-    this.fastEnd = Math.min(end, lastAt)
+    this.fastEnd = end
+    if (lastAt < end) this.fastEnd = lastAt
   }
 
   /** Moves to the next NLRI; false behind the last one. */
@@ -130,7 +131,7 @@ export class NlriCursor {
     if (form < VPN) {
       const bits = words.getUint8(at)
       this.prefixBits = bits
-      this.at = bits > 16 && bits <= 24 ? at + 4 : at + ((bits + 15) >>> 3)
+      this.at = (bits - 17) >>> 0 < 8 ? at + 4 : at + ((bits + 15) >>> 3)
       key[0] = words.getInt32(at + 1) & MASK0[bits]!
       return true
     }
@@ -138,7 +139,7 @@ export class NlriCursor {
     const bits = (head >>> 24) - VPN_BITS
     this.prefixBits = bits
     this.label = head & this.labelMask
-    this.at = bits > 16 && bits <= 24 ? at + 15 : at + 12 + ((bits + 7) >>> 3)
+    this.at = (bits - 17) >>> 0 < 8 ? at + 15 : at + 12 + ((bits + 7) >>> 3)
     key[0] = words.getInt32(at + 4)
     key[1] = words.getInt32(at + 8)
     key[2] = words.getInt32(at + 12) & MASK0[bits]!

@@ -57,20 +57,27 @@ export function parseUpdate(
   if (attrsAt < attrsEnd && walkAttributes(view, attrsAt, attrsEnd, session) === false) {
     return view.outcome
   }
-  const hasClassic = end - at !== 4 + attrsEnd - attrsAt
-  if (hasClassic) {
-    if (checkClassic(view, session) === false) return view.outcome
-  } else if (view.attrCount <= 1 && view.outcome === 0) {
+  const hasNlri = attrsEnd < end
+  if (hasNlri || withdrawnEnd > at + 2) {
+    const addPath = (session.addPath & IPV4_BIT) !== 0
+    let wrong = nlriFault(buf, words, at + 2, withdrawnEnd, IPV4_UNICAST, addPath, false)
+    if (wrong >= 0) return failClassic(view, at + 2, withdrawnEnd, wrong)
+    wrong = nlriFault(buf, words, attrsEnd, end, IPV4_UNICAST, addPath, false)
+    if (wrong >= 0) return failClassic(view, attrsEnd, end, wrong)
+    if ((session.families & IPV4_BIT) === 0) ignoreClassic(view)
+  } else if (view.attrCount <= 1 && view.outcome === OK) {
     view.endOfRib = endOfRibFamily(view, session)
   }
-  const wanted = attrsEnd < end ? MANDATORY_CLASSIC : view.reachEnd !== 0 ? MANDATORY : 0
-  if ((view.attrBits & wanted) !== wanted) requireMandatory(view, attrsEnd < end)
+  const wanted = hasNlri ? MANDATORY_CLASSIC : view.reachEnd !== 0 ? MANDATORY : 0
+  if ((view.attrBits & wanted) !== wanted) requireMandatory(view, hasNlri)
   if (view.outcome === TREAT_AS_WITHDRAW) checkNlriFound(view)
   return view.outcome
 }
 
 const { TOO_SHORT, WITHDRAWN_LENGTH, ATTRIBUTES_LENGTH } = UpdateReason
-const { TREAT_AS_WITHDRAW } = Outcome
+const { OK, TREAT_AS_WITHDRAW } = Outcome
+const { IPV4_UNICAST } = Family
+const IPV4_BIT = 1 << IPV4_UNICAST
 const MANDATORY = ATTR_BIT[Attr.ORIGIN]! | ATTR_BIT[Attr.AS_PATH]!
 const MANDATORY_CLASSIC = MANDATORY | ATTR_BIT[Attr.NEXT_HOP]!
 
@@ -251,33 +258,18 @@ function failDuplicate(
   return !holdsNlri
 }
 
-/** Withdrawn Routes and NLRI fields; false when one of them is no list of prefixes (RFC 7606 §3 i, §5.3). */
-function checkClassic(view: UpdateView, session: UpdateSession): boolean {
-  const { buf, words, withdrawnAt, withdrawnEnd, nlriAt, nlriEnd } = view
-  const addPath = (session.addPath & (1 << IPV4_UNICAST)) !== 0
-  if (withdrawnAt < withdrawnEnd) {
-    const wrong = nlriFault(buf, words, withdrawnAt, withdrawnEnd, IPV4_UNICAST, addPath, false)
-    if (wrong >= 0) return failClassic(view, withdrawnAt, withdrawnEnd, wrong)
-  }
-  if (nlriAt < nlriEnd) {
-    const wrong = nlriFault(buf, words, nlriAt, nlriEnd, IPV4_UNICAST, addPath, false)
-    if (wrong >= 0) return failClassic(view, nlriAt, nlriEnd, wrong)
-  }
-  if ((session.families & (1 << IPV4_UNICAST)) === 0) {
-    view.classicIgnored = true
-    view.withdrawnEnd = withdrawnAt
-    view.nlriEnd = nlriAt
-  }
-  return true
-}
-
-const { IPV4_UNICAST } = Family
-
-function failClassic(view: UpdateView, at: number, end: number, wrong: number): false {
+/** Withdrawn Routes or NLRI that are no list of prefixes (RFC 7606 §3 i, §5.3). */
+function failClassic(view: UpdateView, at: number, end: number, wrong: number): Outcome {
   const { INVALID_NETWORK_FIELD } = UpdateError
   view.fail(Outcome.SESSION_RESET, UpdateReason.NLRI, INVALID_NETWORK_FIELD, 0, at, end)
   view.faultAt = wrong
-  return false
+  return view.outcome
+}
+
+function ignoreClassic(view: UpdateView): void {
+  view.classicIgnored = true
+  view.withdrawnEnd = view.withdrawnAt
+  view.nlriEnd = view.nlriAt
 }
 
 /** RFC 4724 §2, of a message without classic prefixes: empty, or an MP_UNREACH_NLRI without routes. */
