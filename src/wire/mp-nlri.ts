@@ -1,8 +1,7 @@
 /** HOT: MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760) into the view. Called by update-parser.ts. */
-import { u16 } from '../base/bytes.ts'
 import { FAMILY_IDS, NEXT_HOP_LENGTHS } from './family.ts'
 import { nlriFault } from './nlri-check.ts'
-import { type Family, familyOf, Outcome } from './registry.ts'
+import { type Family, Outcome } from './registry.ts'
 import { failAttribute } from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateSession, UpdateView } from './update-view.ts'
@@ -35,7 +34,14 @@ export function parseMpReach(
   view.reachEnd = end
   const known = head >>> 8 < FAMILIES ? IDS[head >>> 8]! : 0
   const family = ((session.families >>> known) & 1) === 1 ? (known as Family) : 0
-  if (family === 0) return skipReach(view, at, end, nlriAt, nextHopLen)
+  if (family === 0) {
+    view.reachAt = end
+    if (nlriAt > end) return true
+    view.nextHopAt = at + 4
+    view.nextHopLen = nextHopLen
+    view.reachAt = nlriAt
+    return true
+  }
   view.reachFamily = family
   if (nlriAt > end || NEXT_HOPS[family * 256 + nextHopLen] === 0) {
     view.reachAt = end
@@ -62,26 +68,11 @@ export function parseMpReach(
   return true
 }
 
-/** Of a family that is not known or was not negotiated: the octets as they came. */
-function skipReach(
-  view: UpdateView,
-  at: number,
-  end: number,
-  nlriAt: number,
-  nextHopLen: number,
-): true {
-  view.reachAt = end
-  if (nlriAt > end) return true
-  view.nextHopAt = at + 4
-  view.nextHopLen = nextHopLen
-  view.reachAt = nlriAt
-  return true
-}
-
 const { AFI_SAFI_DISABLE } = Outcome
 const { NEXT_HOP_LENGTH, NLRI } = UpdateReason
 const IDS = FAMILY_IDS
 const FAMILIES = IDS.length
+const MAX_AFI = FAMILIES >> 8
 const NEXT_HOPS = NEXT_HOP_LENGTHS
 
 /** AFI(2) SAFI(1) withdrawn…; false: the session ends. */
@@ -92,33 +83,26 @@ export function parseMpUnreach(
   end: number,
   session: UpdateSession,
 ): boolean {
-  const buf = view.buf
   if (end - at < MP_UNREACH_MIN) return failMpLength(view, row, at)
-  view.unreachAfi = u16(buf, at)
-  view.unreachSafi = buf[at + 2]!
-  view.unreachAt = view.unreachEnd = end
+  const words = view.words
+  const afi = words.getUint16(at)
+  const safi = words.getUint8(at + 2)
   const nlriAt = at + MP_UNREACH_MIN
-  const family = negotiated(session, familyOf(view.unreachAfi, view.unreachSafi))
-  if (family === 0) {
-    view.unreachAt = nlriAt
-    return true
-  }
+  view.unreachAfi = afi
+  view.unreachSafi = safi
+  view.unreachAt = nlriAt
+  view.unreachEnd = end
+  const known = afi < MAX_AFI ? IDS[afi * 256 + safi]! : 0
+  const family = ((session.families >>> known) & 1) === 1 ? (known as Family) : 0
+  if (family === 0) return true
   view.unreachFamily = family
   // RFC 8277 §2.4: in the place of labels a withdrawn route has three octets, whatever was negotiated
-  const wrong = nlriFault(
-    buf,
-    view.words,
-    nlriAt,
-    end,
-    family,
-    (view.addPath & (1 << family)) !== 0,
-    false,
-  )
+  const addPath = ((view.addPath >>> family) & 1) === 1
+  const wrong = nlriFault(view.buf, words, nlriAt, end, family, addPath, false)
   if (wrong >= 0) {
-    failAttribute(view, row, Outcome.AFI_SAFI_DISABLE, UpdateReason.NLRI, wrong, end)
-    return true
+    view.unreachAt = end
+    failAttribute(view, row, AFI_SAFI_DISABLE, NLRI, wrong, end)
   }
-  view.unreachAt = nlriAt
   return true
 }
 

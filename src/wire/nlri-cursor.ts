@@ -15,6 +15,7 @@ import { BOTTOM_OF_STACK, LABEL_BITS, RD_BITS } from './nlri-check.ts'
 const MAX_KEY_WORDS = 6
 
 /** What a field's NLRI have: bits of a number that is small when they have little. */
+const WITHDRAW = 1
 const VPN = 2
 const WIDE = 4
 /** Those that are read octet by octet. */
@@ -39,9 +40,11 @@ for (const { id, hasLabel, hasRd, prefixBits, keyWords, kind } of FAMILIES) {
   else if (hasLabel) FORMS[id] = SELDOM | LABEL | wide
   else FORMS[id] = wide === 0 ? 0 : SELDOM | wide
 }
-READ_AT_ONCE[0] = 5
-READ_AT_ONCE[VPN] = 16
-READ_AT_ONCE[VPN | WIDE] = 28
+for (const withdraw of [0, WITHDRAW]) {
+  READ_AT_ONCE[withdraw] = 5
+  READ_AT_ONCE[withdraw | VPN] = 16
+  READ_AT_ONCE[withdraw | VPN | WIDE] = 28
+}
 
 const NOTHING = new Uint8Array(0)
 
@@ -56,8 +59,6 @@ export class NlriCursor {
   keyWords = 0
   /** Length of the prefix, labels and route distinguisher not counted. */
   prefixBits = 0
-  /** The three octets of the first label field as one number; 0 in families without labels, and for a withdrawn route, where they mean nothing (RFC 8277 §2.4). */
-  label = 0
   /** How many label fields there are. */
   labelCount = 0
   /** RFC 7911; 0 without add-path. */
@@ -73,10 +74,17 @@ export class NlriCursor {
   /** Behind the field, and where in front of it `next` must leave the fast way. */
   private end = 0
   private fastEnd = 0
-  /** VPN, WIDE … of the field. */
+  /** WITHDRAW, VPN, WIDE … of the field. */
   private form = 0
-  /** What of a label field counts. */
-  private labelMask = 0
+
+  /**
+   * The three octets of the first label field as one number; 0 in families without labels, and for
+   * a withdrawn route, where they mean nothing (RFC 8277 §2.4).
+   */
+  get label(): number {
+    if (this.labelCount === 0 || (this.form & WITHDRAW) !== 0) return 0
+    return u24(this.buf, this.labelsAt)
+  }
 
   /** Where the label fields stand, three octets each; -1 without labels. */
   get labelsAt(): number {
@@ -106,10 +114,9 @@ export class NlriCursor {
     this.end = end
     this.keyWords = KEY_WORDS[family]!
     this.labelCount = LABELS[family]!
-    this.label = 0
     let form = FORMS[family]!
-    this.labelMask = withdraw === true ? 0 : 0xffffff
-    if (manyLabels === true && withdraw === false) form |= SELDOM | MANY_LABELS
+    if (withdraw === true) form |= WITHDRAW
+    else if (manyLabels === true) form |= SELDOM | MANY_LABELS
     if (addPath === true) form |= SELDOM | ADD_PATH
     else if (this.pathId !== 0) this.pathId = 0
     this.form = form
@@ -138,7 +145,6 @@ export class NlriCursor {
     const head = words.getInt32(at)
     const bits = (head >>> 24) - VPN_BITS
     this.prefixBits = bits
-    this.label = head & this.labelMask
     this.at = (bits - 17) >>> 0 < 8 ? at + 15 : at + 12 + ((bits + 7) >>> 3)
     key[0] = words.getInt32(at + 4)
     key[1] = words.getInt32(at + 8)
@@ -171,7 +177,6 @@ export class NlriCursor {
     if ((form & (LABEL | VPN)) !== 0) {
       const labels = (form & MANY_LABELS) !== 0 ? this.countLabels(k) : 1
       this.labelCount = labels
-      this.label = u24(buf, k) & this.labelMask
       k += labels * 3
       bits -= labels * LABEL_BITS
       if ((form & VPN) !== 0) {
@@ -198,7 +203,6 @@ export class NlriCursor {
     const end = at + 2 + this.buf[at + 1]!
     const { evpn } = this
     evpn.read(this.buf, this.buf[at]!, at + 2, end)
-    this.label = evpn.label & this.labelMask
     this.labelCount = evpn.labelCount
     this.prefixBits = 0
     this.at = end
