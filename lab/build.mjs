@@ -23,6 +23,6 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  external: ['koffi', 'netlink'],
+  external: ['koffi'],
   logLevel: 'warning',
 })

@@ -15,7 +15,7 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
 /** Changes of a batch, and batches under way. */
 const BATCH = 2048
-const FLIGHTS = 2
+const FLIGHTS = 4
 /** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
 const AGAIN_MS = 100
 const AGAIN_MAX_MS = 5000
