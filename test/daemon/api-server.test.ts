@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/base/logger.ts'
 import { startApi } from '../../src/daemon/api-server.ts'
 import {
   FakeShowSource,
+  LOCATORS,
   NEIGHBORS,
   ROUTES,
   SIDS,
@@ -65,6 +66,7 @@ t.test('each path answers with its tables as JSON', async (t) => {
   t.same((await get('/v1/neighbors')).body, { neighbors: NEIGHBORS })
   t.same((await get('/v1/vrfs')).body, { vrfs: VRFS })
   t.same((await get('/v1/sids')).body, { sids: SIDS })
+  t.same((await get('/v1/locators')).body, { locators: LOCATORS })
   t.same((await get('/v1/status')).body, STATUS)
 })
 
