@@ -94,15 +94,16 @@ export class SidInstaller implements SidKeeper {
   adopt(dump: KernelDump, byTable: readonly RecoveredSid[]): void {
     const { aliases, manager } = this.#ports
     const ways = aliases.adopt(dump)
-    for (const { sid, table, behavior } of byTable) {
-      manager.recover(sid, tableIdentity(behavior, table))
-    }
+    // First what leads to an alias: a data plane may have SIDs to next hops of its own.
     for (const { sid, target, behavior } of dump.localSids) {
       if (target.kind !== 'next-hop') continue
       const way = ways.get(hexOf(target.address))
       if (!way) continue
       const gateway = way.gateway ?? new Uint8Array(0)
       manager.recover(sid, nextHopIdentity(behavior, gateway, way.ifindex))
+    }
+    for (const { sid, table, behavior } of byTable) {
+      manager.recover(sid, tableIdentity(behavior, table))
     }
   }
 

@@ -172,6 +172,19 @@ t.test('a restart gives each CE its SID again and writes nothing', async (t) => 
   t.same(written, [])
 })
 
+t.test('without VRF devices: the same SIDs, the same after a restart', async (t) => {
+  const setting = { dataplane: '{ mode: table }' }
+  const { kernel, remote: first } = await running(setting)
+  t.same(told(first), PER_CE)
+  const before = [...kernel.sids.keys()].sort()
+  const operations = kernel.operations.length
+  const { remote } = await running(setting, kernel)
+  t.same(told(remote), PER_CE)
+  t.same([...kernel.sids.keys()].sort(), before)
+  const written = kernel.operations.slice(operations).filter(({ what }) => what === 'sid')
+  t.same(written, [])
+})
+
 t.test('the last route of a CE goes: its SID drains, and its function is free then', async (t) => {
   const { router, remote, ce1 } = await running()
   await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24'))
