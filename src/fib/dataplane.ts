@@ -16,6 +16,8 @@ export interface VrfRequest {
   readonly device: string
   /** Attachment circuits (RFC 4364 §1.2). */
   readonly interfaces: readonly string[]
+  /** It has SIDs that lead straight to a gateway. */
+  readonly straight: boolean
   readonly log: Logger
 }
 

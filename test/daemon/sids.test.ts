@@ -144,6 +144,12 @@ t.test('per-ce: End.DX4 and End.DX6 a gateway, on the wire and in the kernel', a
   ])
 })
 
+t.test('End.DX4 needs the core without a reverse path filter, End.DT4 does not', async (t) => {
+  const core = 'net/ipv4/conf/core/rp_filter'
+  t.equal((await pe()).kernel.sysctls.get(core), '0')
+  t.equal((await pe({ red: 'sid: per-family' })).kernel.sysctls.get(core), undefined)
+})
+
 t.test('a kernel that takes its time: the same', async (t) => {
   const kernel = peKernel()
   kernel.meanwhile = () => calm(3)
