@@ -14,6 +14,7 @@ await build({
     'restart.ts',
     'frr-interop.ts',
     'kernel-check.ts',
+    'sid-change.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),
