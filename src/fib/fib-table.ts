@@ -184,7 +184,7 @@ export class FibTable {
   /** Asks again for every row and nexthop object that the kernel refused; `flush` then does it. */
   retryFailed(): void {
     this.#nexthops.retryFailed()
-    for (const row of this.failedRows()) this.#flush.add(row)
+    this.#flush.retryFailed()
   }
 
   /** Ends the timer of retries. */

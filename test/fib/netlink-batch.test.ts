@@ -116,6 +116,15 @@ t.test('want of memory is asked again, alone', async (t) => {
   t.ok(batch.errno.every((errno) => errno === 0))
 })
 
+t.test('want of memory that lasts goes back to the table with its errno', async (t) => {
+  const socket = new ScriptedSocket((route) => (route === 4 ? Errno.ENOBUFS : 0))
+  const batch = someRoutes(10)
+  await new RouteWriter(socket).apply(batch)
+  t.same([...batch.errno], [0, 0, 0, 0, Errno.ENOBUFS, 0, 0, 0, 0, 0])
+  t.ok(socket.sends.length > 2)
+  t.ok(socket.sends.slice(1).every((send) => send.length === 1))
+})
+
 t.test('lost answers: all is asked again, and nothing is in its own way', async (t) => {
   const socket = new ScriptedSocket(() => 0)
   socket.loseSend = 0
