@@ -67,7 +67,7 @@ export class Pe {
     const { fib, nexthops } = this
     this.#resolver = new NextHopResolver({
       ...{ nextHops: context.nextHops, nexthops, kernel, interfaces: this.#interfaces },
-      ...{ scopes: new Map(), mode: 'encap.red', coreMtu: 0, log: silentLogger },
+      ...{ scopes: new Map(), mode: 'encap.red', coreMtu: 0, onlink: false, log: silentLogger },
       onChanged: (ids) => {
         for (const rib of [this.#ribs[4], this.#ribs[6]])
           for (const id of ids) rib.nextHopChanged(id)
@@ -78,7 +78,7 @@ export class Pe {
     const escapes = new SidEscapes(TABLE, fib, context.nextHops)
     for (const rib of [this.#ribs[4], this.#ribs[6]]) {
       rib.maximumPaths = maximumPaths
-      new VrfFib({ rib, table: TABLE, fib, resolver, nexthops, context, escapes })
+      new VrfFib({ rib, table: TABLE, fib, resolver, nexthops, context, escapes }, false)
     }
     this.#instrument()
     this.#follower = new KernelFollower({
@@ -96,6 +96,7 @@ export class Pe {
         this.#wake()
       },
       onDeviceChanged: async () => {},
+      settle: async () => {},
     })
   }
 
@@ -196,6 +197,7 @@ export class Pe {
           watcher.onRoute(notice)
         },
         onNexthop: (id, now) => watcher.onNexthop(id, now),
+        onRule: () => watcher.onRule(),
         onOverflow: () => watcher.onOverflow(),
       })
   }
