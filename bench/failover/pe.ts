@@ -78,7 +78,10 @@ export class Pe {
     const escapes = new SidEscapes(TABLE, fib, context.nextHops)
     for (const rib of [this.#ribs[4], this.#ribs[6]]) {
       rib.maximumPaths = maximumPaths
-      new VrfFib({ rib, table: TABLE, fib, resolver, nexthops, context, escapes }, false)
+      new VrfFib(
+        { rib, table: TABLE, fib, resolver, nexthops, context, escapes, homeIfindex: () => 0 },
+        false,
+      )
     }
     this.#instrument()
     this.#follower = new KernelFollower({

@@ -198,7 +198,7 @@ type NeighborFamilyId = Neighbor['config']['families'][number]
 /** Why it is not up, or what is not announced though it is. */
 function lastErrorOf({ config, peer, out }: Neighbor): string | null {
   if (config.shutdown) return 'shut down by configuration'
-  const mute = out.find((row) => row.why !== null)
+  const mute = config.speaker === null ? out.find((row) => row.why !== null) : undefined
   if (mute) return `${familySpec(mute.family).name}: nothing is announced: ${mute.why}`
   return peer.state === 'Established' ? null : (peer.counters.lastDown?.text ?? null)
 }

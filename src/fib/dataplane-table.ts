@@ -28,7 +28,7 @@ export class TableDataplane implements Dataplane {
     this.why = why
     this.#ports = ports
     this.#ingress = new OpenIngress(ports)
-    this.#sources = new SourceBindings(ports.rules)
+    this.#sources = new SourceBindings(ports.rules, ports.cluster)
   }
 
   get problems(): string[] {

@@ -8,6 +8,7 @@ import { OpenIngress } from './open-ingress.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
+import type { ClusterAddresses } from './table-rules.ts'
 
 export class VrfDataplane implements Dataplane {
   readonly mode = 'vrf'
@@ -21,12 +22,15 @@ export class VrfDataplane implements Dataplane {
   /** SIDs of some VRF lead straight to gateways: packets of theirs never see the VRF's device. */
   #hasStraight = false
 
-  constructor(ports: { kernel: Kernel; rules: RuleTable; log: Logger }, why: string) {
+  constructor(
+    ports: { kernel: Kernel; rules: RuleTable; cluster: ClusterAddresses; log: Logger },
+    why: string,
+  ) {
     this.why = why
     this.#kernel = ports.kernel
     this.#rules = ports.rules
     this.#ingress = new OpenIngress(ports)
-    this.#sources = new SourceBindings(ports.rules)
+    this.#sources = new SourceBindings(ports.rules, ports.cluster)
   }
 
   get problems(): string[] {
@@ -263,6 +267,9 @@ class DeviceVrf implements VrfPlane {
   deviceTowards(): string {
     return this.#request.device
   }
+
+  /** The rule of VRF devices goes on to the main table where theirs says `throw`. */
+  readonly homeIfindex = 0
 
   bindSource(prefix: RulePrefix): void {
     this.#sources.bind(prefix, this.#request.table)
