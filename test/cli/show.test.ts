@@ -459,7 +459,7 @@ t.test('a wrong command line: exit status 2 and what was expected', async (t) =>
 t.test('--help and --version need no daemon', async (t) => {
   const { status, out } = await run('--help', '/nonexistent')
   t.equal(status, 0)
-  t.match(out, /show routes \[vrf NAME \| vpn\] \[PREFIX \| ADDRESS\]/)
+  t.match(out, /show routes \[vrf NAME \| vpn \| node\] \[PREFIX \| ADDRESS\]/)
   t.ok(out.split('\n').every((line) => line.length <= 80))
   t.match(await run('--version', '/nonexistent'), { status: 0, out: /^\d+\.\d+\.\d+\n$/ })
 })
