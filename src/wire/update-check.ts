@@ -66,13 +66,30 @@ export function checkFlags(view: UpdateView, row: number, session: UpdateSession
   if (unwanted !== UpdateReason.NONE) {
     failAttribute(view, row, Outcome.ATTRIBUTE_DISCARD, unwanted)
   } else if (EXPECTED_FLAGS[type] !== NEVER) {
-    const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
-    failAttribute(view, row, outcome, UpdateReason.FLAGS, at, at + 1)
+    failAttribute(
+      view,
+      row,
+      badFlagsOutcome(type, view.attrFlags[row]!),
+      UpdateReason.FLAGS,
+      at,
+      at + 1,
+    )
   } else if ((view.attrFlags[row]! & AttrFlag.OPTIONAL) === 0) {
     const reason = UpdateReason.UNRECOGNIZED_WELL_KNOWN
     failAttribute(view, row, Outcome.SESSION_RESET, reason, at, at + 2)
   }
   return view.outcome !== Outcome.SESSION_RESET
+}
+
+/**
+ * An attribute's own handling of wrong flags is that of the Transitive bit (RFC 7311 §3.2); what is
+ * not even optional is treated as withdraw, or worse, as any other.
+ */
+function badFlagsOutcome(type: number, flags: number): Outcome {
+  const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
+  const isOptionalWrong = ((flags ^ EXPECTED_FLAGS[type]!) & AttrFlag.OPTIONAL) !== 0
+  const { TREAT_AS_WITHDRAW } = Outcome
+  return isOptionalWrong && outcome < TREAT_AS_WITHDRAW ? TREAT_AS_WITHDRAW : outcome
 }
 
 /** The verdict on a length that is not as specified. */
@@ -81,9 +98,13 @@ export function failLength(view: UpdateView, row: number): void {
 }
 
 /** The verdict on a value: `fault` is what checkValue gave. */
-export function failValue(view: UpdateView, row: number, fault: number): void {
+export function failValue(
+  view: UpdateView,
+  row: number,
+  fault: number,
+  outcome: Outcome = MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome,
+): void {
   const reason = reasonOfFault(fault)
-  const outcome = MALFORMED_OUTCOME[view.attrType[row]!]! as Outcome
   const at = reason === UpdateReason.LENGTH ? view.attrAt[row]! + 2 : view.attrValueAt[row]!
   const faultAt = at + offsetOfFault(fault)
   failAttribute(view, row, outcome, reason, faultAt, faultEnd(view, row, reason, faultAt))
@@ -147,6 +168,8 @@ function subcodeOf(reason: number, type: number): number {
       return UpdateError.MALFORMED_ATTRIBUTE_LIST
     case UpdateReason.FLAGS:
       return UpdateError.ATTRIBUTE_FLAGS_ERROR
+    case UpdateReason.NEXT_HOP_ADDRESS:
+      return UpdateError.INVALID_NEXT_HOP_ATTRIBUTE
     case UpdateReason.ORIGIN_VALUE:
       return UpdateError.INVALID_ORIGIN_ATTRIBUTE
     case UpdateReason.LENGTH:

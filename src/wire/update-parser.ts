@@ -5,6 +5,7 @@
 import { u16 } from '../base/bytes.ts'
 import { checkAsPath, checkValue, HAS_VALUE_CHECK } from './attr-check.ts'
 import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
+import { checkFamilyAttrs, checkNextHop } from './family-check.ts'
 import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
@@ -54,6 +55,9 @@ export function parseUpdate(
   if (!walkAttributes(view, buf, attrsAt, attrsEnd, session)) return view.outcome
   const hasClassic = end - at !== 4 + attrsEnd - attrsAt
   if (hasClassic && !checkClassic(view, session)) return view.outcome
+  const hasNlri = attrsEnd < end
+  if (hasNlri) checkNextHop(view)
+  checkFamilyAttrs(view, hasNlri)
   checkMessage(view)
   if (view.outcome === Outcome.OK && view.attrCount <= 1 && !hasClassic) {
     view.endOfRib = endOfRibFamily(view, session)

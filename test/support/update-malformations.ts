@@ -88,6 +88,16 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
   'PMSI tunnel type nobody defined': (update) => withAttr(update, 22, b.u8(0, 9, 0, 0, 0)),
   'tunnel TLV past the end': (update, choice) =>
     withAttr(update, 23, [b.u8(0, 8, 0), b.u8(0, 8, 0, 9, 1), b.u8(0, 8, 0, 2, 4, 9)][choice % 3]!),
+  'tunnels without an egress endpoint': (update, choice) =>
+    advertises(update)
+      ? withAttr(update, 23, [b.u8(0, 8, 0, 0), b.u8(0, 8, 0, 3, 4, 1, 0)][choice % 2]!)
+      : null,
+  'next hop that is no host': (update, choice) =>
+    change(update, choice, [3], () => ({
+      flags: b.TRANSITIVE,
+      type: 3,
+      value: choice % 5 === 0 ? b.u8(255, 255, 255, 255) : b.u8(224 + (choice % 16), 0, 0, 1),
+    })),
   'Prefix-SID TLV past the end': (update, choice) =>
     withAttr(update, 40, [b.u8(5, 0, 9, 0), b.u8(5, 0, 0), b.u8(5, 0, 4, 0, 1, 0, 9)][choice % 3]!),
   'AS 0': (update, choice) =>
@@ -109,8 +119,10 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
     }),
   'withdrawn prefix past the end': (update) =>
     writeUpdate({ ...update, withdrawn: concat(update.withdrawn, b.u8(32)) }),
-  'prefix longer than the family has': (update) =>
-    writeUpdate({ ...update, withdrawn: concat(b.u8(33, 0, 0, 0, 0, 0), update.withdrawn) }),
+  'prefix longer than the family has': (update, _choice, { addPath }) => {
+    const long = concat(b.u8(...(addPath ? [0, 0, 0, 1] : [])), b.u8(33, 0, 0, 0, 0, 0))
+    return writeUpdate({ ...update, withdrawn: concat(long, update.withdrawn) })
+  },
   'withdrawn length past the end': (update) => {
     const body = writeUpdate(update)
     body.set([0xff, 0xff], 0)
@@ -195,6 +207,11 @@ function append(update: GrammarUpdate, octets: Uint8Array): Uint8Array {
   const attrs = concat(...path, octets)
   const { withdrawn, nlri } = update
   return concat(b.u16be(withdrawn.length), withdrawn, b.u16be(attrs.length), attrs, nlri)
+}
+
+/** Has it routes outside MP_REACH_NLRI? */
+function advertises({ nlri }: GrammarUpdate): boolean {
+  return nlri.length > 0
 }
 
 /** Of an MP_REACH_NLRI: of IPv4 or IPv6 unicast or VPN. */
