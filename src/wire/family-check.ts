@@ -4,7 +4,7 @@
  */
 import { i32 } from '../base/bytes.ts'
 import { faultOf } from './attr-check.ts'
-import { isServiceFault, prefixSidFault } from './prefix-sid-check.ts'
+import { isServiceFault, PrefixSidError, prefixSidFault } from './prefix-sid-check.ts'
 import { Attr, Family, Outcome } from './registry.ts'
 import { hasEndpoint, tunnelFault } from './tunnel.ts'
 import { failValue } from './update-check.ts'
@@ -60,7 +60,8 @@ function checkPrefixSid(view: UpdateView, row: number, labeled: boolean): void {
   if (fault === 0) return
   const isMild = labeled && !isServiceFault(view.buf, at, fault)
   const outcome = isMild ? Outcome.ATTRIBUTE_DISCARD : Outcome.TREAT_AS_WITHDRAW
-  failValue(view, row, fault + UpdateReason.PREFIX_SID, outcome)
+  const isEmpty = fault === PrefixSidError.EMPTY
+  failValue(view, row, isEmpty ? UpdateReason.LENGTH : fault + UpdateReason.PREFIX_SID, outcome)
 }
 
 /** RFC 9012 §13. */
