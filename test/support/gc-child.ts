@@ -1,85 +1,151 @@
 /**
- * Run by update-parser.test.ts in a process of its own: parses a mix of sound and malformed
- * UPDATEs of all families, walks their NLRI, and prints how often the garbage collector ran.
+ * Run by update-parser.test.ts in a process of its own: frames, parses and walks the messages of
+ * test/fuzz/seeds.ts over and over, sound and malformed, of every family and kind of session, and
+ * prints how often the garbage collector ran and how much the heap grew.
  */
 import { PerformanceObserver } from 'node:perf_hooks'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
+import { asPathLength, asPathOrigin, writeExpandedAsPath } from '../../src/wire/as-path.ts'
+import { countRouteTargets } from '../../src/wire/ext-community.ts'
 import { Framer } from '../../src/wire/framer.ts'
 import { NlriCursor } from '../../src/wire/nlri-cursor.ts'
-import { Family, Outcome } from '../../src/wire/registry.ts'
+import { readServiceSid, rebuildSid, ServiceSid } from '../../src/wire/prefix-sid.ts'
+import { Attr, Family, MAX_EXTENDED_MESSAGE, Outcome } from '../../src/wire/registry.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { type UpdateSession, UpdateView } from '../../src/wire/update-view.ts'
+import { type FuzzInput, SESSIONS } from '../fuzz/input.ts'
+import { capturedInputs, grammarInputs, longInputs, malformedInputs } from '../fuzz/seeds.ts'
 import * as b from './builder.ts'
-import { concat, fromHex } from './hex.ts'
-import { capturedMessages } from './vectors.ts'
+import { concat } from './hex.ts'
 
-const session: UpdateSession = {
-  asn4: true,
-  ebgp: false,
-  localAs: 65000,
-  addPath: 0,
-  families: 0b11110,
-}
-
-/** Every captured UPDATE, then each with one octet of its body changed: most of them malformed. */
-function mixedMessages(): Uint8Array[] {
-  const sound = capturedMessages()
-    .filter(({ type }) => type === 'UPDATE')
-    .map(({ hex }) => fromHex(hex))
-  const bent = sound.map((message, k) => {
-    const copy = Uint8Array.from(message)
-    const at = 19 + ((k * 7) % Math.max(copy.length - 19, 1))
-    copy[at] = copy[at]! ^ (1 << (k % 8))
-    return copy
-  })
-  return [...sound, ...bent, ...discarding()]
-}
-
-/** Messages of which an attribute is dropped: malformed ATOMIC_AGGREGATE, MED given twice. */
-function discarding(): Uint8Array[] {
-  const attrs = [b.origin(0), b.asPath([65001]), b.nextHop('192.0.2.1')]
-  const nlri = [b.prefix('10.1.0.0/16'), b.prefix('10.2.0.0/24')]
-  return [
-    b.update({ attrs: [...attrs, b.attr(b.TRANSITIVE, 6, b.u8(1))], nlri }),
-    b.update({ attrs: [...attrs, b.med(1), b.med(2)], nlri }),
-    b.update({ attrs: [...attrs, b.as4Path([65001])], nlri }),
-  ]
-}
+const SEED = 20260101
+const MESSAGES = 2_000_000
 
 const view = new UpdateView()
 const cursor = new NlriCursor()
-let messages = 0
-let prefixes = 0
-const outcomes = new Float64Array(5)
+const sid = new ServiceSid()
+const room = new Uint8Array(2 * MAX_EXTENDED_MESSAGE)
 
-function walk(buf: Uint8Array, at: number, end: number, family: Family, withdraw: boolean): void {
-  cursor.start(buf, at, end, family, false, withdraw)
-  while (cursor.next()) prefixes++
+/** What was met, so that a mix that has lost something is seen. */
+const met = {
+  messages: 0,
+  octets: 0,
+  prefixes: 0,
+  sids: 0,
+  hops: 0,
+  longest: 0,
+  outcomes: new Array<number>(5).fill(0),
+  reasons: new Array<number>(256).fill(0),
+  /** By family: announced, withdrawn, the same with path identifiers. */
+  reach: new Array<number>(16).fill(0),
+  unreach: new Array<number>(16).fill(0),
+  reachAddPath: new Array<number>(16).fill(0),
+  unreachAddPath: new Array<number>(16).fill(0),
 }
 
-const framer = new Framer({
-  onMessage(_type, buf, at, end) {
-    messages++
-    const outcome = parseUpdate(view, buf, at, end, session)
-    outcomes[outcome]!++
-    if (outcome === Outcome.SESSION_RESET) return
-    walk(buf, view.withdrawnAt, view.withdrawnEnd, Family.IPV4_UNICAST, true)
-    walk(buf, view.nlriAt, view.nlriEnd, Family.IPV4_UNICAST, false)
-    const { reachFamily, unreachFamily } = view
-    if (reachFamily !== 0) walk(buf, view.reachAt, view.reachEnd, reachFamily, false)
-    if (unreachFamily !== 0) walk(buf, view.unreachAt, view.unreachEnd, unreachFamily, true)
-  },
-})
+function walk(at: number, end: number, family: Family, withdraw: boolean): void {
+  const bit = 1 << family
+  cursor.start(
+    view.buf,
+    at,
+    end,
+    family,
+    (view.addPath & bit) !== 0,
+    withdraw,
+    (view.multipleLabels & bit) !== 0,
+  )
+  while (cursor.next()) met.prefixes++
+}
 
-const stream = Buffer.from(concat(...mixedMessages()))
-const half = stream.length >>> 1
-const [first, second] = [stream.subarray(0, half), stream.subarray(half)]
+function walkAll(): void {
+  walk(view.withdrawnAt, view.withdrawnEnd, Family.IPV4_UNICAST, true)
+  walk(view.nlriAt, view.nlriEnd, Family.IPV4_UNICAST, false)
+  const { reachFamily, unreachFamily } = view
+  if (reachFamily !== 0) {
+    walk(view.reachAt, view.reachEnd, reachFamily, false)
+    const to = (view.addPath & (1 << reachFamily)) !== 0 ? met.reachAddPath : met.reach
+    to[reachFamily]!++
+  }
+  if (unreachFamily !== 0) {
+    walk(view.unreachAt, view.unreachEnd, unreachFamily, true)
+    const to = (view.addPath & (1 << unreachFamily)) !== 0 ? met.unreachAddPath : met.unreach
+    to[unreachFamily]!++
+  }
+}
 
-/** The stream in two chunks, so that a message is split, `times` times over. */
+/** Reads what a daemon reads of the attributes. */
+function readAttributes(): void {
+  const path = view.indexOf(Attr.AS_PATH)
+  if (path >= 0 && view.attrOutcome[path] === Outcome.OK) {
+    const end = writeExpandedAsPath(view, room, 0)
+    met.hops += asPathLength(room, 0, end)
+    asPathOrigin(room, 0, end)
+  }
+  const targets = view.indexOf(Attr.EXTENDED_COMMUNITIES)
+  if (targets >= 0 && view.attrOutcome[targets] === Outcome.OK) {
+    countRouteTargets(view.buf, view.attrValueAt[targets]!, view.attrEnd[targets]!)
+  }
+  const row = view.indexOf(Attr.PREFIX_SID)
+  if (row < 0 || view.attrOutcome[row] !== Outcome.OK) return
+  const [at, end] = [view.attrValueAt[row]!, view.attrEnd[row]!]
+  if (!readServiceSid(view.buf, at, end, sid, true, false)) return
+  rebuildSid(sid, view.buf, cursor.label, room, 0)
+  met.sids++
+}
+
+class Stream {
+  readonly messages: number
+  readonly #framer: Framer
+  readonly #chunks: Uint8Array[]
+
+  /** The inputs of one session as a TCP stream, in chunks that split messages. */
+  constructor(session: UpdateSession, inputs: FuzzInput[]) {
+    const octets = Buffer.from(concat(...inputs.map(({ body }) => b.message(2, body))))
+    const size = Math.max(4099, Math.ceil(octets.length / 7))
+    this.#chunks = []
+    for (let at = 0; at < octets.length; at += size) {
+      this.#chunks.push(octets.subarray(at, at + size))
+    }
+    this.messages = inputs.length
+    this.#framer = new Framer({
+      onMessage(_type, buf, at, end) {
+        met.messages++
+        met.octets += end - at + 19
+        met.longest = Math.max(met.longest, end - at + 19)
+        const outcome = parseUpdate(view, buf, at, end, session)
+        met.outcomes[outcome]!++
+        met.reasons[view.reason]!++
+        if (outcome === Outcome.SESSION_RESET) return
+        walkAll()
+        readAttributes()
+      },
+    })
+    this.#framer.maxLength = MAX_EXTENDED_MESSAGE
+  }
+
+  run(): void {
+    for (let k = 0; k < this.#chunks.length; k++) this.#framer.push(this.#chunks[k]!)
+  }
+}
+
+/** Long enough for its two length fields: the framer refuses others. */
+const inputs = [
+  ...capturedInputs(),
+  ...malformedInputs(SEED, 4),
+  ...grammarInputs(SEED, 4000),
+].filter(({ body }) => body.length >= 4)
+const streams = SESSIONS.map(
+  (session, k) =>
+    new Stream(
+      session,
+      inputs.filter((input) => input.session === k),
+    ),
+)
+const long = new Stream(SESSIONS[0]!, longInputs())
+
 function run(times: number): void {
   for (let k = 0; k < times; k++) {
-    framer.push(first)
-    framer.push(second)
+    for (let row = 0; row < streams.length; row++) streams[row]!.run()
   }
 }
 
@@ -88,30 +154,34 @@ const observer = new PerformanceObserver((list) => {
   collections += list.getEntries().length
 })
 
-/** How often the garbage collector ran during `work`. */
-async function collectionsOf(work: () => void): Promise<number> {
-  await setImmediate()
+/** How often the garbage collector ran during `work`, and how many octets of heap it took. */
+async function costOf(work: () => void): Promise<{ collections: number; heap: number }> {
+  globalThis.gc!()
+  // what is told of that collection, and of those before, comes late
+  await setTimeout(50)
   collections = 0
+  const before = process.memoryUsage().heapUsed
   work()
-  await setImmediate()
-  await setImmediate()
-  return collections
+  const heap = process.memoryUsage().heapUsed - before
+  await setTimeout(50)
+  return { collections, heap }
 }
 
-run(1000)
-// What loading the program left behind is not to be collected during the measurement.
+run(30)
+long.run()
+// what loading the program left behind is not to be collected during the measurement
 globalThis.gc!()
 globalThis.gc!()
 observer.observe({ entryTypes: ['gc'] })
-await collectionsOf(() => run(10))
-messages = prefixes = 0
-outcomes.fill(0)
-const found = await collectionsOf(() => {
-  while (messages < 500_000) run(10)
+await costOf(() => run(1))
+for (const counts of Object.values(met)) if (Array.isArray(counts)) counts.fill(0)
+met.messages = met.octets = met.prefixes = met.sids = met.hops = met.longest = 0
+const found = await costOf(() => {
+  while (met.messages < MESSAGES) run(10)
+  for (let k = 0; k < 10; k++) long.run()
 })
 const kept: Uint8Array[] = []
-const control = await collectionsOf(() => {
-  for (let k = 0; k < 500_000; k++) kept[k & 7] = stream.subarray(k & 1023)
+const control = await costOf(() => {
+  for (let k = 0; k < MESSAGES; k++) kept[k & 7] = room.subarray(k & 1023)
 })
-const report = { collections: found, control, messages, prefixes, outcomes: [...outcomes] }
-process.stdout.write(`${JSON.stringify(report)}\n`)
+process.stdout.write(`${JSON.stringify({ ...met, found, control })}\n`)

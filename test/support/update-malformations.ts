@@ -51,6 +51,8 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
     attrs.splice(choice % (attrs.length + 1), 0, attr)
     return writeUpdate({ ...update, attrs })
   },
+  'well-known one that nobody knows': (update, choice) =>
+    withAttr(update, 150 + (choice % 50), b.u8(1), choice % 2 === 0 ? b.TRANSITIVE : 0),
   'mandatory one missing': (update, choice) => {
     const wanted = update.nlri.length > 0 ? [1, 2, 3] : [1, 2]
     const type = wanted[choice % wanted.length]!
