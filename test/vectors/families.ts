@@ -14,6 +14,8 @@ export interface RouteVector {
   evpn?: Record<string, string | number>
   /** Fields of tshark 4 and what it shows; families that it only shows as octets have none. */
   tshark?: Record<string, string>
+  /** tshark 4.0 does not know it and says so. */
+  unknown?: true
 }
 
 export interface FamilyVector {
@@ -175,9 +177,13 @@ export const FAMILY_VECTORS: FamilyVector[] = [
                     0000fde8      // origin AS 65000
                     0002 fde8 0000000a`,
         prefix: '65000:rt:65000:10/96',
-        tshark: { 'bgp.rtc_asn': '65000' },
+        tshark: { 'bgp.community_prefix': '65000:10' },
       },
-      { octets: hex`00 // the default: every route target`, prefix: 'default' },
+      {
+        octets: hex`00 // the default: every route target`,
+        prefix: 'default',
+        tshark: { 'bgp.wildcard_route_target': 'MP Reach NLRI' },
+      },
     ],
   },
   {
@@ -199,7 +205,12 @@ export const FAMILY_VECTORS: FamilyVector[] = [
           esi: '00:11:22:33:44:55:66:77:88:99',
           ethernetTag: 100,
         },
-        tshark: { 'bgp.evpn.nlri.rt': '1', 'bgp.evpn.nlri.etag': '100' },
+        tshark: {
+          'bgp.evpn.nlri.rt': '1',
+          'bgp.evpn.nlri.etag': '100',
+          'bgp.evpn.nlri.esi': '00:11:22:33:44:55:66:77:88:99',
+          'bgp.evpn.nlri.mpls_ls1': '100',
+        },
       },
       {
         octets: hex`02 21         // MAC/IP without IP, one label
@@ -232,7 +243,13 @@ export const FAMILY_VECTORS: FamilyVector[] = [
           mac: '02:00:00:00:00:01',
           ip: '203.0.113.5',
         },
-        tshark: { 'bgp.evpn.nlri.rt': '2', 'bgp.evpn.nlri.ip.addr': '203.0.113.5' },
+        tshark: {
+          'bgp.evpn.nlri.rt': '2',
+          'bgp.evpn.nlri.ip.addr': '203.0.113.5',
+          'bgp.evpn.nlri.mac_addr': '02:00:00:00:00:01',
+          'bgp.evpn.nlri.mpls_ls1': '100',
+          'bgp.evpn.nlri.mpls_ls2': '101',
+        },
       },
       {
         octets: hex`03 11         // inclusive multicast, IPv4
@@ -275,7 +292,12 @@ export const FAMILY_VECTORS: FamilyVector[] = [
           ip: '203.0.113.0/24',
           gateway: '192.0.2.2',
         },
-        tshark: { 'bgp.evpn.nlri.rt': '5', 'bgp.evpn.nlri.ip.addr': '203.0.113.0' },
+        tshark: {
+          'bgp.evpn.nlri.rt': '5',
+          'bgp.evpn.nlri.ip.addr': '203.0.113.0',
+          'bgp.evpn.nlri.prefix_len': '24',
+          'bgp.evpn.nlri.ipv4.gtw_addr': '192.0.2.2',
+        },
       },
       {
         octets: hex`05 3a         // IP prefix, IPv6
@@ -292,12 +314,19 @@ export const FAMILY_VECTORS: FamilyVector[] = [
           ip: '2001:db8::/32',
           gateway: '2001:db8::1',
         },
-        tshark: { 'bgp.evpn.nlri.rt': '5', 'bgp.evpn.nlri.ipv6.addr': '2001:db8::' },
+        tshark: {
+          'bgp.evpn.nlri.rt': '5',
+          'bgp.evpn.nlri.ipv6.addr': '2001:db8::',
+          'bgp.evpn.nlri.prefix_len': '32',
+          'bgp.evpn.nlri.ipv6.gtw_addr': '2001:db8::1',
+        },
       },
       {
         octets: hex`09 03 010203 // a type that is not read (RFC 7606 §5.4)`,
         prefix: '[9]:[0x010203]',
         evpn: { type: 9, name: 'type 9', hex: '010203' },
+        tshark: { 'bgp.evpn.nlri.rt': '9' },
+        unknown: true,
       },
     ],
   },
