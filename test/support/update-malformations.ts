@@ -21,6 +21,47 @@ const WHOLE_ITEMS = [1, 3, 4, 5, 6, 7, 8, 9, 10, 16, 25, 32, 35]
 /** Which may not be empty (RFC 7606 §4). */
 const NEVER_EMPTY = [1, 3, 4, 5, 7, 8, 9, 10, 14, 15, 16, 25, 32, 35, 40]
 
+const SID = concat(b.u8(0), b.address('2001:db8:9::'), b.u8(0, 0, 20, 0))
+
+/** RFC 9252 §7, each level of the tree; whatever the routes are. */
+const BAD_SERVICES = [
+  b.u8(5, 0),
+  b.u8(5, 0, 9, 0),
+  b.u8(6, 0, 0),
+  b.l3Service(b.u8(1, 0)),
+  b.l3Service(b.u8(1, 0, 9)),
+  concat(b.tlv(5, b.u8(0, 1, 0, 21), SID.subarray(0, 8)), b.tlv(9, SID)),
+  b.l3Service(b.tlv(1, SID.subarray(1))),
+  b.l2Service(b.tlv(1, SID.subarray(11))),
+  b.l3Service(b.tlv(1, SID, b.u8(1))),
+  b.l3Service(b.tlv(1, SID, b.u8(2, 0, 1))),
+  b.l3Service(b.tlv(1, SID, b.sidStructure(32, 16, 16, 0, 16))),
+]
+
+const RD = b.rd('65000:1')
+const ESI = new Uint8Array(10)
+const MAC = b.u8(2, 0, 0, 0, 0, 1)
+const V4 = b.address('192.0.2.1')
+const LABEL = b.u24be(0x641)
+const route = (type: number, ...parts: Uint8Array[]) => {
+  const value = concat(...parts)
+  return concat(b.u8(type, value.length), value)
+}
+
+/** RFC 7432 §7, RFC 9136 §3: route types 1 to 5, none as long as it says. */
+const BAD_EVPN = [
+  route(1, RD, ESI, b.u32be(0)),
+  route(1, RD, ESI, b.u32be(0), LABEL, LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(128), LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(32), V4, b.u8(0)),
+  route(2, RD, ESI, b.u32be(0), b.u8(40), MAC, b.u8(0), LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(0), LABEL, b.u8(0)),
+  route(3, RD, b.u32be(0), b.u8(128), V4),
+  route(4, RD, ESI, b.u8(32), V4, b.u8(0)),
+  route(5, RD, ESI, b.u32be(0), b.u8(33), V4, V4, LABEL),
+  route(5, RD, ESI, b.u32be(0), b.u8(24), V4, V4),
+]
+
 type Malformation = (
   update: GrammarUpdate,
   choice: number,
@@ -100,8 +141,21 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
       type: 3,
       value: choice % 5 === 0 ? b.u8(255, 255, 255, 255) : b.u8(224 + (choice % 16), 0, 0, 1),
     })),
-  'Prefix-SID TLV past the end': (update, choice) =>
-    withAttr(update, 40, [b.u8(5, 0, 9, 0), b.u8(5, 0, 0), b.u8(5, 0, 4, 0, 1, 0, 9)][choice % 3]!),
+  'Prefix-SID whose lengths do not add up': (update, choice) =>
+    withAttr(update, 40, BAD_SERVICES[choice % BAD_SERVICES.length]!),
+  'EVPN route with a length in it that is not its own': (update, choice, { addPath }) =>
+    change(update, choice, [14], (attr) =>
+      attr.value[1] === 25 && attr.value[2] === 70
+        ? {
+            ...attr,
+            value: concat(
+              attr.value,
+              b.u8(...(addPath ? [0, 0, 0, 1] : [])),
+              BAD_EVPN[choice % BAD_EVPN.length]!,
+            ),
+          }
+        : null,
+    ),
   'AS 0': (update, choice) =>
     change(update, choice, [2], (attr) => ({
       ...attr,
