@@ -31,6 +31,7 @@ const BAD_SERVICES = [
   b.l3Service(b.u8(1, 0)),
   b.l3Service(b.u8(1, 0, 9)),
   concat(b.tlv(5, b.u8(0, 1, 0, 21), SID.subarray(0, 8)), b.tlv(9, SID)),
+  b.tlv(5, b.u8(0, 1, 0, 21), SID.subarray(0, 8)),
   b.l3Service(b.tlv(1, SID.subarray(1))),
   b.l2Service(b.tlv(1, SID.subarray(11))),
   b.l3Service(b.tlv(1, SID, b.u8(1))),
