@@ -178,7 +178,7 @@ t.test('the bar: on a terminal, not at once, ten times a second, gone at the end
   }
   t.equal(run(false), 0, 'no terminal, no bar')
   t.equal(run(true), 9, 'from 300 ms to 1000 ms, and taken away')
-  t.ok(drawn[0]?.startsWith('\r\x1b[K[#'), drawn[0])
+  t.ok(drawn[0]?.startsWith('\r\x1b[K[#'))
   t.match(drawn[0], / {2}30% /)
   t.equal(drawn.at(-1), '\r\x1b[K')
 })
