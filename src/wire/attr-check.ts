@@ -23,7 +23,7 @@ export function offsetOfFault(fault: number): number {
   return fault >>> 8
 }
 
-/** By type: 1 for the attributes that checkValue looks into; see family-check.ts for others. */
+/** By type: 1 for the attributes that checkValue looks into, HAS_FAMILY_CHECK for family-check.ts. */
 export const HAS_VALUE_CHECK = new Uint8Array(256)
 for (const type of [
   Attr.ORIGIN,
@@ -35,6 +35,10 @@ for (const type of [
   Attr.AIGP,
 ]) {
   HAS_VALUE_CHECK[type] = 1
+}
+export const HAS_FAMILY_CHECK = 2
+for (const type of [Attr.TUNNEL_ENCAPSULATION, Attr.PREFIX_SID]) {
+  HAS_VALUE_CHECK[type] = HAS_FAMILY_CHECK
 }
 
 /** The fault of a value of the type, 0 for none. */

@@ -1,8 +1,7 @@
 /**
- * HOT: attributes whose form or verdict depends on the routes they come with: NEXT_HOP, Prefix-SID,
- * Tunnel Encapsulation. Called by update-parser.ts behind the walk, when all fields are known.
+ * HOT: attributes whose form or verdict depends on the routes they come with: Prefix-SID and Tunnel
+ * Encapsulation. Called by update-parser.ts behind the walk, when all fields are known.
  */
-import { i32 } from '../base/bytes.ts'
 import { faultOf } from './attr-check.ts'
 import { isServiceFault, PrefixSidError, prefixSidFault } from './prefix-sid-check.ts'
 import { Attr, Family, Outcome } from './registry.ts'
@@ -10,24 +9,6 @@ import { hasEndpoint, tunnelFault } from './tunnel.ts'
 import { failValue } from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
 import type { UpdateView } from './update-view.ts'
-
-/** 224.0.0.0/4 by its first octet, and what lies above the class E addresses. */
-const MULTICAST = 0xe0
-const CLASS_E = 0xf0
-const BROADCAST = -1
-
-/**
- * NEXT_HOP must be an address a host may have (RFC 4271 §6.3, RFC 7606 §3 e). 0.0.0.0 and 127/8 are
- * left to whoever resolves next hops: speakers on the same machine send them.
- */
-export function checkNextHop(view: UpdateView): void {
-  const row = view.indexOf(Attr.NEXT_HOP)
-  if (row < 0 || view.attrOutcome[row] !== Outcome.OK) return
-  const at = view.attrValueAt[row]!
-  const first = view.buf[at]!
-  if (first < MULTICAST || (first >= CLASS_E && i32(view.buf, at) !== BROADCAST)) return
-  failValue(view, row, UpdateReason.NEXT_HOP_ADDRESS)
-}
 
 /** As bits: labeled unicast (RFC 8669 §6), and what tunnels belong to (RFC 9012 §6). */
 const LABELED_UNICAST = (1 << Family.IPV4_LABELED_UNICAST) | (1 << Family.IPV6_LABELED_UNICAST)

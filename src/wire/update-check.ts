@@ -2,6 +2,7 @@
  * HOT: the form of one path attribute and of the message as a whole, RFC 7606. Verdicts go into
  * the view as numbers; nothing throws and nothing is allocated. Called by update-parser.ts.
  */
+import { i32 } from '../base/bytes.ts'
 import { offsetOfFault, reasonOfFault } from './attr-check.ts'
 import {
   Attr,
@@ -191,7 +192,7 @@ export function checkMessage(view: UpdateView): void {
   if (hasClassic || view.reachEnd !== 0) {
     requireAttribute(view, Attr.ORIGIN)
     requireAttribute(view, Attr.AS_PATH)
-    if (hasClassic) requireAttribute(view, Attr.NEXT_HOP)
+    if (hasClassic) checkNextHop(view)
   }
   if (view.outcome !== Outcome.TREAT_AS_WITHDRAW) return
   const hasReachable =
@@ -204,8 +205,33 @@ export function checkMessage(view: UpdateView): void {
   view.faultEnd = faultEnd
 }
 
+/** The three highest bits of 224.0.0.0/3: multicast and class E. */
+const HIGH = 0xe0
+const CLASS_E = 0xf0
+const BROADCAST = -1
+
+/**
+ * NEXT_HOP must be an address a host may have (RFC 4271 §6.3, RFC 7606 §3 e). 0.0.0.0 and 127/8 are
+ * left to whoever resolves next hops: speakers on the same machine send them.
+ */
+function checkNextHop(view: UpdateView): void {
+  const row = view.indexOf(Attr.NEXT_HOP)
+  if (row < 0) {
+    failMissing(view, Attr.NEXT_HOP)
+    return
+  }
+  const at = view.attrValueAt[row]!
+  const first = view.buf[at]!
+  if ((first & HIGH) !== HIGH || view.attrOutcome[row] !== Outcome.OK) return
+  if (first >= CLASS_E && i32(view.buf, at) !== BROADCAST) return
+  failValue(view, row, UpdateReason.NEXT_HOP_ADDRESS)
+}
+
 function requireAttribute(view: UpdateView, type: number): void {
-  if (view.indexOf(type) >= 0) return
+  if (view.indexOf(type) < 0) failMissing(view, type)
+}
+
+function failMissing(view: UpdateView, type: number): void {
   const { MISSING_WELL_KNOWN_ATTRIBUTE } = UpdateError
   const { TREAT_AS_WITHDRAW } = Outcome
   const { attrsAt } = view

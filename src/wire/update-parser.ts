@@ -3,9 +3,9 @@
  * Never throws, allocates nothing, malformed input included. Called by session.ts per message.
  */
 import { u16 } from '../base/bytes.ts'
-import { checkAsPath, checkValue, HAS_VALUE_CHECK } from './attr-check.ts'
+import { checkAsPath, checkValue, HAS_FAMILY_CHECK, HAS_VALUE_CHECK } from './attr-check.ts'
 import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
-import { checkFamilyAttrs, checkNextHop } from './family-check.ts'
+import { checkFamilyAttrs } from './family-check.ts'
 import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
@@ -55,9 +55,7 @@ export function parseUpdate(
   if (!walkAttributes(view, buf, attrsAt, attrsEnd, session)) return view.outcome
   const hasClassic = end - at !== 4 + attrsEnd - attrsAt
   if (hasClassic && !checkClassic(view, session)) return view.outcome
-  const hasNlri = attrsEnd < end
-  if (hasNlri) checkNextHop(view)
-  checkFamilyAttrs(view, hasNlri)
+  if (view.hasFamilyAttr) checkFamilyAttrs(view, attrsEnd < end)
   checkMessage(view)
   if (view.outcome === Outcome.OK && view.attrCount <= 1 && !hasClassic) {
     view.endOfRib = endOfRibFamily(view, session)
@@ -126,6 +124,8 @@ function walkAttributes(
       if (!parseMpUnreach(view, row - 1, valueAt, end, session)) return stop(view, row)
     } else if (length !== minValue[type] && isBadLength(type, length)) {
       failLength(view, row - 1)
+    } else if (hasCheck[type] === HAS_FAMILY_CHECK) {
+      view.hasFamilyAttr = true
     } else if (hasCheck[type] !== 0) {
       const fault = checkValue(type, buf, valueAt, end, asn4, ebgp)
       if (fault !== 0) failValue(view, row - 1, fault)

@@ -84,6 +84,9 @@ export class UpdateView {
   /** Occurrences left out of the columns because the type had been seen (RFC 7606 §3 g). */
   duplicates = 0
 
+  /** For parseUpdate: there is an attribute that family-check.ts judges. */
+  hasFamilyAttr = false
+
   asn4 = true
   addPath = 0
   multipleLabels = 0
@@ -130,6 +133,7 @@ export class UpdateView {
     this.nlriAt = end
     this.nlriEnd = end
     this.classicIgnored = false
+    this.hasFamilyAttr = false
     if (this.reachEnd !== 0) this.#clearReach()
     if (this.unreachEnd !== 0) this.#clearUnreach()
     if (this.reason !== 0) this.#clearVerdict()

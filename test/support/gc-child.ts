@@ -167,7 +167,7 @@ async function costOf(work: () => void): Promise<{ collections: number; heap: nu
   return { collections, heap }
 }
 
-run(30)
+run(60)
 long.run()
 // what loading the program left behind is not to be collected during the measurement
 globalThis.gc!()

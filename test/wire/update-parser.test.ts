@@ -10,6 +10,8 @@ import * as b from '../support/builder.ts'
 import { fromHex } from '../support/hex.ts'
 import { capturedMessages } from '../support/vectors.ts'
 
+t.setTimeout(180_000)
+
 const session: UpdateSession = {
   asn4: true,
   ebgp: false,
@@ -271,6 +273,6 @@ t.test('two million UPDATEs of every family and malformation cost no garbage', a
   for (const [name, reason] of Object.entries(reasons)) t.ok(met.reasons[reason] > 0, name)
   t.ok(met.control.collections > 0, `a subarray a message: ${JSON.stringify(met.control)}`)
   t.equal(met.found.collections, 0)
-  // reading the heap's size takes some; an object a message would be 20 MB and more
-  t.ok(met.found.heap < 500_000, `${met.found.heap} octets of heap`)
+  // a few kilobytes, or what compiling late takes on a busy machine; an object a message: 30 MB
+  t.ok(met.found.heap < 4_000_000, `${met.found.heap} octets of heap`)
 })
