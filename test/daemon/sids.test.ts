@@ -209,13 +209,18 @@ t.test('the last route of a CE goes: its SID drains, and its function is free th
 })
 
 t.test('a neighbour that has not been told holds the draining up', async (t) => {
-  const { router, remote, ce1 } = await running()
+  const { router, remote, ce1 } = await running({ dataplane: '{ sid-drain-time: 5 }' })
   Object.assign(remote.transport, { stalled: true, unsent: 1e6 })
   await ce1.send(ce4(CE1, 65101, '10.77.0.0/24'))
-  await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24'))
-  await ce1.send(ce4(CE1, 65101, '10.77.0.0/24'))
-  await router.pass(1)
+  await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24', '10.77.0.0/24'))
+  await router.pass(20)
+  t.ok(told(await remote.hear()).some((line) => line.includes('fcbb:bb00:1:3::')))
   t.same(kernelSids(router), PER_CE_KERNEL)
+  Object.assign(remote.transport, { stalled: false, unsent: 0 })
+  remote.transport.handler!.onWritable()
+  await router.pass(6)
+  t.notOk(told(await remote.hear()).some((line) => line.includes('fcbb:bb00:1:3::')))
+  t.notOk(kernelSids(router).some((line) => line.includes('1:3::')))
 })
 
 t.test('a CE’s interface goes down: never into the main table; and up: the same SID', async (t) => {
