@@ -1,9 +1,7 @@
-/** Compiles parse-child.ts with the library as `npm run build` does, runs it and asks it. */
-import { type ChildProcess, fork, spawnSync } from 'node:child_process'
-import { join } from 'node:path'
+/** Runs parse-child.ts, compiled, and asks it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { compiled } from './compile.ts'
 import type { Answer, Question } from './parse-child.ts'
-
-const root = join(import.meta.dirname, '..')
 
 /** The process that measures; one question at a time. */
 export class ParseProcess {
@@ -11,12 +9,9 @@ export class ParseProcess {
   #answer: (reply: Answer) => void = () => {}
 
   constructor() {
-    const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    const args = [tsc, '-p', join(root, 'bench/tsconfig.json')]
-    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`bench/parse-child.ts does not compile:\n${stdout}`)
+    const program = compiled('parse-child')
     const { NODE_OPTIONS: _, ...env } = process.env
-    this.#child = fork(join(root, 'dist/bench/bench/parse-child.js'), { execArgv: [], env })
+    this.#child = fork(program, { execArgv: [], env })
     this.#child.on('message', (reply: Answer) => this.#answer(reply))
     this.#child.on('exit', () => this.#answer({ error: 'the process that measures has ended' }))
   }

@@ -43,6 +43,7 @@ function measure(corpus: Corpus): Measurement[] {
     viaGateway: false,
     maxPrefix: null,
     ownNextHop: null,
+    isHere: null,
   }
   const adjRibIn = new AdjRibIn(peer, ribs, policy, context)
   const before = process.memoryUsage().arrayBuffers

@@ -14,6 +14,7 @@ await build({
     'restart.ts',
     'frr-interop.ts',
     'kernel-check.ts',
+    'sid-change.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),
@@ -23,6 +24,6 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  external: ['koffi', 'netlink'],
+  external: ['koffi'],
   logLevel: 'warning',
 })

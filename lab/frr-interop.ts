@@ -31,6 +31,14 @@ import { waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
 
+/** Behaviours of each VRF of srv6d's: one CE in both families. */
+const SIDS_OF: Record<SidMode, string[]> = {
+  'per-vrf': ['DT46'],
+  'per-family': ['DT4', 'DT6'],
+  'per-ce': ['DT4', 'DT6', 'DX4', 'DX6'],
+  'per-prefix': ['DT4', 'DT6', 'DX4', 'DX6'],
+}
+
 interface Combination {
   name: string
   ebgp: boolean
@@ -43,7 +51,7 @@ function parseCombination(name: string): Combination {
   const [session, frr, srv6d] = name.split('/')
   if (!/^[ei]bgp$/.test(session!) || !/^u?(dt46|dt4u?dt6)$/.test(frr!) || !srv6d) {
     throw new Error(
-      `combination ${name}: expected ibgp|ebgp/[u]dt46|[u]dt4[u]dt6/per-vrf|per-family`,
+      `combination ${name}: expected ibgp|ebgp/[u]dt46|[u]dt4[u]dt6/per-vrf|per-family|per-ce`,
     )
   }
   return {
@@ -99,7 +107,7 @@ async function checkSids(checks: Checks, pe1: Pe, c: Combination): Promise<void>
   if (!(pe1 instanceof Srv6dPe)) return
   await checks.check(`srv6d: SIDs ${c.srv6dSid}${c.usid ? ', NEXT-CSID' : ''}`, async () => {
     const sids = await pe1.sids()
-    const plain = c.srv6dSid === 'per-vrf' ? ['DT46'] : ['DT4', 'DT6']
+    const plain = SIDS_OF[c.srv6dSid]
     const wanted = plain.map((b) => (c.usid ? `u${b}` : `End.${b}`))
     const expected = CUSTOMERS.flatMap((v) => wanted.map((b) => `${v} ${b} installed`)).sort()
     const said = sids.map((s) => `${s.vrf} ${s.behavior} ${s.state}`).sort()

@@ -1,5 +1,5 @@
 // `npm run build`: dist/srv6d.js with its thread fib-worker.js, and dist/srv6d-cli.js, each one file
-// beside the native parts of koffi and netlink, and the library dist/wire/ with its types.
+// beside the native part of koffi, and the library dist/wire/ with its types.
 // One file, because on a small machine start-up is the reading of many files.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,21 +30,6 @@ const leaveOut = {
   },
 }
 
-// The package `netlink` finds its native part beside its own files: in the bundle, by its name.
-const netlinkBinding = {
-  name: 'netlink-binding',
-  setup({ onLoad }) {
-    onLoad({ filter: /netlink\/dist\/raw\.js$/ }, ({ path }) => {
-      const source = readFileSync(path, 'utf8')
-      const call = "require('node-gyp-build')(__dirname + '/..')"
-      if (!source.includes(call)) throw new Error(`${path} no longer loads its binding by ${call}`)
-      const beside = `((at) => __createRequire(at)('node-gyp-build')(at.slice(0, at.lastIndexOf('/'))))(
-        __createRequire(__filename).resolve('netlink/package.json'))`
-      return { contents: source.replace(call, beside) }
-    })
-  },
-}
-
 async function bundle(entry, out) {
   const file = join(root, 'dist', out)
   const { outputFiles } = await build({
@@ -63,7 +48,7 @@ async function bundle(entry, out) {
     // Names stay, for the stack of a crash.
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [leaveOut, netlinkBinding],
+    plugins: [leaveOut],
     logLevel: 'warning',
   })
   mkdirSync(dirname(file), { recursive: true })

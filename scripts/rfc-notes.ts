@@ -4,12 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import {
-  PrefixSidError,
-  prefixSidErrorText,
-  SidProblem,
-  sidProblemText,
-} from '../src/wire/prefix-sid.ts'
+import { SidProblem, sidProblemText } from '../src/wire/prefix-sid.ts'
+import { PrefixSidError, prefixSidErrorText } from '../src/wire/prefix-sid-check.ts'
 import {
   ATTRS,
   Attr,

@@ -61,14 +61,14 @@ t.test('conf/srv6d.yaml has every key', async (t) => {
 function documented(key: string): string {
   return key
     .replace(/^(listen|neighbors)\.\*/, '$1[]')
-    .replace(/^(locators|vrfs)\.\*/, '$1.NAME')
-    .replace(/static-routes\.\*/, 'static-routes[]')
+    .replace(/^(locators|vrfs|speakers)\.\*/, '$1.NAME')
+    .replace(/(static-routes|networks)\.\*/, '$1[]')
 }
 
 /** The keys of a value as `everyKey` writes them. */
 function collect(value: unknown, path: string, found: Set<string>): void {
   if (value === null || typeof value !== 'object') return
-  const named = path === 'vrfs' || path === 'locators' || Array.isArray(value)
+  const named = ['vrfs', 'locators', 'speakers'].includes(path) || Array.isArray(value)
   for (const [key, each] of Object.entries(value)) {
     const here = path === '' ? key : `${path}.${named ? '*' : key}`
     found.add(here)

@@ -1,7 +1,7 @@
 /** What the scenarios ask of a PE, whichever program plays it. */
 import type { Side } from './network.ts'
 
-export type SidMode = 'per-vrf' | 'per-family'
+export type SidMode = 'per-vrf' | 'per-family' | 'per-ce' | 'per-prefix'
 
 export interface PeOptions {
   side: Side

@@ -24,6 +24,9 @@ import { InVain, waitUntil } from './wait-until.ts'
 export interface Srv6dOptions extends PeOptions {
   encapsulation?: 'encap' | 'encap.red'
   onStop?: 'keep' | 'remove'
+  /** Another one than the side's. */
+  locator?: string
+  drainSeconds?: number
   /** BGP sessions with the CE of this customer, over IPv4 and IPv6. */
   ceSessions?: { customer: Customer; as: number }
   /** Another configuration than srv6dConfig's. */
@@ -40,12 +43,12 @@ const dist = fileURLToPath(new URL('../', import.meta.url))
 export function srv6dConfig(o: Srv6dOptions): string {
   const far = loopback(otherSide(o.side))
   return `router: { as: ${o.as}, router-id: ${routerId(o.side)}, source: "${loopback(o.side)}" }
-dataplane: { encapsulation: ${o.encapsulation ?? 'encap.red'}, on-stop: ${o.onStop ?? 'keep'} }
+dataplane: { encapsulation: ${o.encapsulation ?? 'encap.red'}, on-stop: ${o.onStop ?? 'keep'}, sid-drain-time: ${o.drainSeconds ?? 60} }
 api: { socket: /run/srv6d/${peOf(o.side)}.sock }
 log: { level: ${SRV6D_LAB_LOG ?? 'info'} }
 locators:
   main:
-    prefix: "${locatorOf(o.side)}"
+    prefix: "${o.locator ?? locatorOf(o.side)}"
     block-length: 32
     node-length: 16
     function-length: 16

@@ -29,7 +29,7 @@ const DEFAULT_SOCKET = '/run/srv6d/srv6d.sock'
 
 const USAGE = `Asks srv6d what it knows, and decodes files without it.
 
-  $0 show routes [vrf NAME | vpn] [PREFIX | ADDRESS]
+  $0 show routes [vrf NAME | vpn | node] [PREFIX | ADDRESS]
   $0 show neighbors [ADDRESS]
   $0 show vrfs [NAME]
   $0 show sids
@@ -127,7 +127,7 @@ async function readCommandLine(args: readonly string[], io: CliProcess): Promise
               .positional('what', {
                 type: 'string',
                 array: true,
-                describe: 'vrf NAME, vpn, PREFIX',
+                describe: 'vrf NAME, vpn, node, PREFIX',
               })
               .option('family', { type: 'string', describe: 'ipv4-unicast, ipv6-unicast, …' })
               .option('limit', { type: 'string', describe: 'at most this many prefixes' }),
@@ -223,12 +223,12 @@ interface RouteArguments extends Common {
 
 async function showRoutes(argv: RouteArguments, io: CliProcess): Promise<Answer> {
   const scope = { ...readScope(argv.what ?? []), family: argv.family }
-  const { vrf, vpn, prefix, family } = scope
+  const { vrf, table, prefix, family } = scope
   const reply = await get<RoutesReply>(argv.socket, '/v1/routes', {
     vrf,
     prefix,
     family,
-    table: vpn ? 'vpn' : undefined,
+    table,
     limit: argv.limit,
   })
   const { routes, truncated } = reply
@@ -242,7 +242,7 @@ async function showRoutes(argv: RouteArguments, io: CliProcess): Promise<Answer>
   }
 }
 
-/** `[vrf NAME | vpn] [PREFIX]` */
+/** `[vrf NAME | vpn | node] [PREFIX]` */
 function readScope(words: string[]): RouteScope {
   const rest = [...words]
   const scope: RouteScope = {}
@@ -250,14 +250,14 @@ function readScope(words: string[]): RouteScope {
     rest.shift()
     scope.vrf = rest.shift()
     if (scope.vrf === undefined) throw new ClientError('vrf: expected the name of a VRF', 2)
-  } else if (rest[0] === 'vpn') {
+  } else if (rest[0] === 'vpn' || rest[0] === 'node') {
+    scope.table = rest[0]
     rest.shift()
-    scope.vpn = true
   }
   scope.prefix = rest.shift()
   if (rest.length > 0 || (scope.prefix !== undefined && !isIP(scope.prefix.split('/')[0]!))) {
     const wrong = rest[0] ?? scope.prefix
-    throw new ClientError(`"${wrong}": expected [vrf NAME | vpn] [PREFIX | ADDRESS]`, 2)
+    throw new ClientError(`"${wrong}": expected [vrf NAME | vpn | node] [PREFIX | ADDRESS]`, 2)
   }
   return scope
 }

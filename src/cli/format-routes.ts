@@ -15,7 +15,7 @@ const LEGEND = '* valid, > best, = multipath, b backup, s stale (restarting), S 
 /** What was asked for, for the words of an empty answer. */
 export interface RouteScope {
   vrf?: string | undefined
-  vpn?: boolean | undefined
+  table?: 'vpn' | 'node' | undefined
   prefix?: string | undefined
   family?: string | undefined
 }
@@ -30,7 +30,7 @@ export function formatRouteTable(
   if (routes.length === 0) return [describeEmpty(scope)]
   const lines = routes.flatMap((route) => route.paths.map((path) => ({ route, path })))
   const columns: Column[] = [
-    { title: `    ${scope.vpn ? 'RD' : 'VRF'}` },
+    { title: `    ${scope.table === 'vpn' ? 'RD' : 'VRF'}` },
     { title: 'Prefix' },
     { title: 'Next hop / SID', shrinkTo: 14, shrinkLast: true },
     { title: 'From', shrinkTo: 9 },
@@ -38,7 +38,7 @@ export function formatRouteTable(
     { title: 'State', shrinkTo: 14 },
   ]
   const rows = lines.map(({ route, path }) => [
-    `${marks(path).padEnd(3)} ${(scope.vpn ? route.rd : route.vrf) ?? '-'}`,
+    `${marks(path).padEnd(3)} ${(scope.table === 'vpn' ? route.rd : route.vrf) ?? '-'}`,
     route.prefix,
     via(route, path),
     from(path),
@@ -70,9 +70,10 @@ export function formatRouteDetail(
 }
 
 function formatOneRoute(route: Route, style: Style): string[] {
-  const where = route.vrf === null ? `VPN table, RD ${route.rd ?? '-'}` : `VRF ${route.vrf}`
+  const where = placeOf(route)
   const lines = [paint(style, 'head', `${route.prefix}  (${where}, ${route.family})`)]
-  if (route.vrf !== null) lines.push(`Kernel: ${describeKernel(route)}`)
+  if (route.table === 'vrf') lines.push(`Kernel: ${describeKernel(route)}`)
+  if (route.table === 'node') lines.push(`Network: ${route.fibDetail ?? '-'}`)
   if (route.notAnnounced !== null) {
     lines.push(paint(style, 'bad', `VPN: ${route.notAnnounced}`))
   }
@@ -82,6 +83,11 @@ function formatOneRoute(route: Route, style: Style): string[] {
     lines.push(...renderFields(pathFields(path), '  '))
   }
   return lines
+}
+
+function placeOf({ table, vrf, rd }: Route): string {
+  if (table === 'vpn') return `VPN table, RD ${rd ?? '-'}`
+  return table === 'node' ? 'of this node' : `VRF ${vrf}`
 }
 
 function pathFields(path: RoutePath): [string, string | null][] {
@@ -156,8 +162,10 @@ function describeKernel({ installed, fibDetail }: Route): string {
   return `${installed === 'none' ? 'not installed' : installed}${detail}`
 }
 
-function describeEmpty({ vrf, vpn, prefix, family }: RouteScope): string {
-  const where = vpn ? 'the VPN table' : vrf === undefined ? 'any VRF' : `VRF ${vrf}`
+const TABLES = { vpn: 'the VPN table', node: 'what speakers of this node announce' } as const
+
+function describeEmpty({ vrf, table, prefix, family }: RouteScope): string {
+  const where = table ? TABLES[table] : vrf === undefined ? 'any VRF' : `VRF ${vrf}`
   const kind = family === undefined ? '' : `${family} `
   if (prefix === undefined) return `There is no ${kind}route in ${where}.`
   return `There is no ${kind}route for ${prefix} in ${where}.`

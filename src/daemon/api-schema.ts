@@ -42,7 +42,6 @@ export const RoutePath = z.strictObject({
   extCommunities: z.array(text),
   largeCommunities: z.array(text),
   ageSeconds: count,
-  /** Kept from a session that is gone (RFC 4724) until the neighbour is back or the time is up. */
   /** Its neighbour is away: kept under graceful restart (RFC 4724 §4.2). */
   stale: z.boolean(),
   /** It carries LLGR_STALE: least preferred (RFC 9494 §4.4). */
@@ -55,13 +54,15 @@ export const Installed = z.enum(['installed', 'pending', 'failed', 'drifted', 'n
 export type Installed = z.infer<typeof Installed>
 
 export const Route = z.strictObject({
-  /** null: the VPN table, where `rd` tells the routes apart. */
+  /** `node`: what speakers of this node announce. */
+  table: z.enum(['vrf', 'vpn', 'node']),
+  /** Of `node` the VRF that it is in, if any; null in the VPN table, where `rd` tells the routes apart. */
   vrf: maybeText,
   family: FamilyName,
   rd: maybeText,
   prefix: text,
   installed: Installed,
-  /** What the kernel was given, or why it refused: `ENOBUFS: no buffer space available`. */
+  /** What the kernel was given, or why it refused: `ENOBUFS: no buffer space available`. In `node` why it is in no VRF. */
   fibDetail: maybeText,
   /** Why the VPN is not told of it though the VRF exports it: no SID, mostly. */
   notAnnounced: maybeText,
@@ -209,7 +210,7 @@ export const RouteQueryString = z.strictObject({
   vrf: z.string().min(1).max(64).optional(),
   prefix: z.string().min(1).max(64).optional(),
   family: FamilyName.optional(),
-  table: z.literal('vpn', { error: 'expected vpn' }).optional(),
+  table: z.enum(['vpn', 'node'], { error: 'expected vpn or node' }).optional(),
   limit: z
     .string()
     .regex(/^[1-9]\d{0,6}$/, 'expected a number from 1 to 2000000')
@@ -246,8 +247,8 @@ export interface RouteQuery {
    */
   prefix?: string | undefined
   family?: FamilyName | undefined
-  /** The VPN table only. Without it, and without `vrf`: the VRFs' tables. */
-  vpn?: boolean | undefined
+  /** This table only. Without it, and without `vrf`: the VRFs' tables. */
+  table?: 'vpn' | 'node' | undefined
   /** One more than the answer will carry, so that the server knows when it was cut. */
   limit?: number | undefined
 }

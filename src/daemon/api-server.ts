@@ -133,12 +133,12 @@ function readRouteQuery(raw: unknown, source: ShowSource): { query: RouteQuery; 
   if (!parsed.success) throw new ShowError(describeIssue(parsed.error.issues[0]!))
   const { vrf, prefix, family, table, limit } = parsed.data
   if (vrf !== undefined) {
-    if (table !== undefined) throw new ShowError('vrf and table=vpn: expected one of them')
+    if (table !== undefined) throw new ShowError('vrf and table: expected one of them')
     const names = source.vrfs().map((each) => each.name)
     if (!names.includes(vrf)) throw new ShowError(unknownVrf(vrf, names), 404)
   }
   return {
-    query: { vrf, family, vpn: table === 'vpn', prefix: prefix && canonicalPrefix(prefix) },
+    query: { vrf, family, table, prefix: prefix && canonicalPrefix(prefix) },
     limit: limit ?? DEFAULT_ROUTE_LIMIT,
   }
 }

@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../wire/address.ts'
 import { Family } from '../wire/registry.ts'
+import { buildNetwork, buildSpeaker } from './config-node.ts'
 import type {
   Config,
   ConfigFile,
@@ -51,6 +52,8 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
       families: entry.families,
       sidTransposition: entry['sid-transposition'],
     })),
+    speakers: Object.entries(parsed.speakers).map(([name, each]) => buildSpeaker(name, each)),
+    clusterPrefixes: parsed['cluster-prefixes'],
     gracefulRestart: {
       enabled: parsed['graceful-restart'].enabled,
       restartTime: parsed['graceful-restart']['restart-time'],
@@ -110,6 +113,7 @@ function buildVrf(name: string, entry: VrfFile, locators: LocatorConfig[]): VrfC
     maximumPaths: entry['maximum-paths'],
     staticRoutes: entry['static-routes'].map(buildStaticRoute),
     neighbors: entry.neighbors.map((each) => buildVrfNeighbor(each, name)),
+    networks: entry.networks.map(buildNetwork),
   }
 }
 
@@ -137,6 +141,7 @@ function buildVrfNeighbor(entry: VrfNeighborFile, vrf: string): NeighborConfig {
 function buildNeighbor(entry: NeighborFile | VrfNeighborFile, vrf: string | null) {
   return {
     vrf,
+    speaker: null,
     address: entry.address,
     as: entry.as,
     updateSource: entry['update-source'] ?? null,

@@ -4,6 +4,7 @@
  */
 import { hexOf } from '../base/bytes.ts'
 import { defaultDevice } from './config-build.ts'
+import { checkNetworks } from './config-check-networks.ts'
 import { checkNamedSids, type NamedSid } from './config-check-sids.ts'
 import { Draft, nameOf, overlap, type Report, Unique } from './config-draft.ts'
 import type { ConfigPath } from './config-keys.ts'
@@ -36,6 +37,7 @@ export function checkConfig(raw: unknown): CheckIssue[] {
   checkVrfs(file, report)
   checkNamedSids(namedSids(file), report)
   checkNeighbors(file, ['neighbors'], CoreNeighbor, report)
+  checkNetworks(file, report)
   return issues
 }
 

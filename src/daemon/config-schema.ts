@@ -5,6 +5,7 @@
  */
 import * as z from 'zod'
 import { Family } from '../wire/registry.ts'
+import { Network, type NetworkConfig, Speaker, type SpeakerConfig } from './config-node.ts'
 import {
   address,
   asNumber,
@@ -92,6 +93,8 @@ export interface StaticRouteConfig {
 }
 
 export interface NeighborConfig {
+  /** Name of the speaker of this node that it is; null: it runs elsewhere. */
+  speaker: string | null
   /** Null: a neighbour of the core, with VPN families. */
   vrf: string | null
   address: IpAddress
@@ -136,6 +139,7 @@ export interface VrfConfig {
   maximumPaths: number
   staticRoutes: StaticRouteConfig[]
   neighbors: NeighborConfig[]
+  networks: NetworkConfig[]
 }
 
 export interface GracefulRestartConfig {
@@ -161,6 +165,10 @@ export interface Config {
   vrfs: VrfConfig[]
   /** Of the core only; those of a VRF stand in the VRF. */
   neighbors: NeighborConfig[]
+  /** BGP speakers on this node. */
+  speakers: SpeakerConfig[]
+  /** What pods of a VRF reach as any pod does: the cluster's own addresses. */
+  clusterPrefixes: IpPrefix[]
   gracefulRestart: GracefulRestartConfig
 }
 
@@ -258,6 +266,7 @@ export const Vrf = z.strictObject({
   'maximum-paths': wholeNumber(1, 64).default(1),
   'static-routes': z.array(StaticRoute).default([]),
   neighbors: z.array(VrfNeighbor).default([]),
+  networks: z.array(Network).default([]),
 })
 
 const GracefulRestart = z.strictObject({
@@ -277,6 +286,8 @@ export const ConfigFile = z.strictObject({
   locators: z.record(entryName, Locator).default({}),
   vrfs: z.record(entryName, Vrf).default({}),
   neighbors: z.array(CoreNeighbor).default([]),
+  speakers: z.record(entryName, Speaker).default({}),
+  'cluster-prefixes': z.array(prefix).default([]),
   'graceful-restart': GracefulRestart.prefault({}),
 })
 

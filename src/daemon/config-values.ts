@@ -29,7 +29,7 @@ function leaf<T>(expected: string, read: (found: unknown) => T | undefined) {
   })
 }
 
-function stringLeaf<T>(expected: string, read: (found: string) => T | undefined) {
+export function stringLeaf<T>(expected: string, read: (found: string) => T | undefined) {
   return leaf(expected, (found) => (typeof found === 'string' ? read(found) : undefined))
 }
 

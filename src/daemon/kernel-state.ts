@@ -1,6 +1,8 @@
 import type { Dataplane } from '../fib/dataplane.ts'
 import { chooseDataplane } from '../fib/dataplane-choice.ts'
 import { adoptKernel, clearKernel, sweepKernel } from '../fib/reconcile.ts'
+import type { ClusterAddresses } from '../fib/table-rules.ts'
+import type { Config, IpPrefix } from './config-schema.ts'
 import { ForwardingState } from './forwarding-state.ts'
 import type { Speaker } from './speaker.ts'
 
@@ -9,11 +11,24 @@ export async function dataplaneOf(speaker: Speaker): Promise<Dataplane> {
   const { kernel, nexthops, fib, config, log } = speaker
   const source = config.router.source.bytes
   const dataplane = await chooseDataplane(config.dataplane.mode, {
-    ...{ kernel, nexthops, fib, source },
+    ...{ kernel, nexthops, fib, source, cluster: clusterOf(config) },
     log: log.child({ in: 'fib' }),
   })
   log.info({ mode: dataplane.mode, why: dataplane.why }, 'data plane')
   return dataplane
+}
+
+function clusterOf({ clusterPrefixes, vrfs }: Config): ClusterAddresses {
+  const ruleOf = ({ bytes, bits }: IpPrefix) => ({ address: bytes, bits })
+  return {
+    prefixes: clusterPrefixes.map(ruleOf),
+    pools: new Map(
+      vrfs.map(({ table, networks }) => [
+        table,
+        networks.flatMap(({ pools }) => pools ?? []).map(ruleOf),
+      ]),
+    ),
+  }
 }
 
 /** Takes over what a former run left in the kernel. */

@@ -1,4 +1,5 @@
 import type { ListenAddress } from '../session/listener.ts'
+import type { IpAddress, ListenConfig } from './config-schema.ts'
 import type { Speaker } from './speaker.ts'
 
 interface Row {
@@ -56,6 +57,12 @@ export class Listening {
       const ifindex = interfaces.link(at.bindDevice ?? '')?.ifindex ?? 0
       wanted.set(`${at.address} ${at.port} ${at.bindDevice} ${ifindex}`, { at, problem: null })
     }
+    for (const { neighbors, port } of config.speakers) {
+      for (const { address, shutdown } of neighbors) {
+        if (!shutdown && !isCovered(config.listen, address, port))
+          add({ address: address.text, port })
+      }
+    }
     for (const { address, port } of config.listen) {
       add({ address: address.text, port })
       for (const { plane, config: vrf } of vrfs) {
@@ -81,4 +88,14 @@ export class Listening {
       row.problem = text
     }
   }
+}
+
+/** Whether a socket for any address of the family takes it already. */
+function isCovered(listen: readonly ListenConfig[], { family }: IpAddress, port: number): boolean {
+  return listen.some(
+    (each) =>
+      each.port === port &&
+      each.address.family === family &&
+      each.address.bytes.every((octet) => octet === 0),
+  )
 }

@@ -32,6 +32,10 @@ export interface NeighborPorts {
   readonly localAs: number
   /** Of VPN routes that we announce. */
   readonly ownNextHop: Uint8Array
+  /** Is a next hop this node? Asked for speakers of this node. */
+  readonly isHere: (buf: Uint8Array, at: number, len: number) => boolean
+  /** Why nothing is announced to it though there may be routes; null: it is told what there is. */
+  readonly whyMute: string | null
   /** Kinds of path that the neighbour's VRF does not redistribute. */
   readonly hidden: readonly PathKind[]
   /** We offer graceful restart, so the neighbour answers with End-of-RIB. */
@@ -91,7 +95,8 @@ export class Neighbor {
       allowAsIn: config.allowasIn,
       viaGateway: config.vrf !== null,
       maxPrefix: config.maxPrefix,
-      ownNextHop: config.vrf === null ? ports.ownNextHop : null,
+      ownNextHop: config.vrf === null && config.speaker === null ? ports.ownNextHop : null,
+      isHere: config.speaker === null ? null : ports.isHere,
     }
     this.adjRibIn = new AdjRibIn(ribPeer, ribs, policy, ports.context)
     this.#stale = new StaleRoutes(this.adjRibIn, new LongLivedStale(ports.context), ports.clock)
@@ -250,6 +255,8 @@ export class Neighbor {
   }
 
   #openFamily(n: Negotiated, family: Family): OutFamily {
+    const { whyMute } = this.#ports
+    if (whyMute !== null) return { family, out: null, why: whyMute }
     const rib = this.#ribs[family]
     const isVpn = familySpec(family).hasRd
     const nextHop = isVpn ? null : this.#ports.nextHopFor(n, family)

@@ -89,6 +89,7 @@ function describe(speaker: Speaker, rib: LocRib, path: PathId): string {
   if (id === NONE) return 'blackhole'
   const kind = nextHops.kindOf(id)
   const device = speaker.interfaces.byIndex(nextHops.ifindexOf(id))?.name ?? '?'
+  if (kind === NextHopKind.NODE) return 'throw, to the routes of this node'
   if (kind === NextHopKind.DEVICE) return `dev ${device}`
   const address = addressText(nextHops.addressOf(id))
   if (kind === NextHopKind.GATEWAY) return `via ${address} dev ${device}`

@@ -38,7 +38,8 @@ const RD_WORDS = 2
 
 interface Table {
   readonly rib: LocRib
-  /** Null: the VPN table. */
+  readonly name: Route['table']
+  /** Null but for a table of a VRF. */
   readonly vrf: VrfInstance | null
 }
 
@@ -67,10 +68,12 @@ function readPrefix(text: string): Prefix {
 }
 
 function tablesOf(speaker: Speaker, query: RouteQuery): Table[] {
-  if (query.vpn) {
-    return [...speaker.vpnRibs.values()]
+  const { table: name } = query
+  if (name !== undefined) {
+    const ribs = name === 'vpn' ? speaker.vpnRibs : speaker.node.ribs
+    return [...ribs.values()]
       .filter((rib) => !query.family || familySpec(rib.family).name === query.family)
-      .map((rib) => ({ rib, vrf: null }))
+      .map((rib) => ({ rib, name, vrf: null }))
   }
   const vrfs = speaker.vrfs.filter((v) => query.vrf === undefined || v.config.name === query.vrf)
   if (query.vrf !== undefined && vrfs.length === 0) {
@@ -79,7 +82,7 @@ function tablesOf(speaker: Speaker, query: RouteQuery): Table[] {
   }
   return vrfs.flatMap((vrf) =>
     ([Family.IPV4_UNICAST, Family.IPV6_UNICAST] as const)
-      .map((family) => ({ rib: vrf.vrf.rib(family), vrf }))
+      .map((family) => ({ rib: vrf.vrf.rib(family), name: 'vrf' as const, vrf }))
       .filter(({ rib }) => !query.family || familySpec(rib.family).name === query.family),
   )
 }
@@ -147,14 +150,28 @@ function routeOf(speaker: Speaker, table: Table, prefix: PrefixId): Route {
   }
   rows.sort((a, b) => rankOf(b) - rankOf(a))
   return {
+    table: table.name,
     vrf: vrf?.config.name ?? null,
     family: familySpec(rib.family).name as FamilyName,
     rd: key.rd ?? null,
     prefix: key.prefix,
     ...kernelView(speaker, rib, vrf === null ? NONE : best, fibRow),
+    ...(table.name === 'node' ? membership(speaker, rib, prefix) : {}),
     notAnnounced: vrf === null ? null : whyNotAnnounced(speaker, vrf, rib, prefix),
     paths: rows,
   }
+}
+
+/** The network that a prefix of this node is in, or why it is in none. */
+function membership(
+  { node }: Speaker,
+  rib: LocRib,
+  prefix: PrefixId,
+): Pick<Route, 'vrf' | 'fibDetail'> {
+  const networks = node.imports.get(rib.family as AddressFamily)
+  const vrf = networks?.vrfOf(prefix)?.spec.name ?? null
+  const why = networks?.whyOf(prefix) ?? null
+  return { vrf, fibDetail: vrf === null ? why : `in VRF ${vrf}` }
 }
 
 /** The best path first, then what else carries traffic, what stands by, what could be used. */

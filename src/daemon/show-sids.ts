@@ -26,6 +26,15 @@ export function vrfSids(speaker: Speaker, { sids }: VrfInstance): VrfSid[] {
     }))
 }
 
+/** How many SIDs of VRFs the kernel does not have though it was asked. */
+export function refusedSids(vrfs: readonly VrfInstance[]): number {
+  let count = 0
+  for (const { sids } of vrfs) {
+    for (const row of sids.rows()) if (row.state === 'failed') count++
+  }
+  return count
+}
+
 export function listLocators(speaker: Speaker): LocatorRow[] {
   return speaker.sids.locators().map(({ locator, total, used, free }) => ({
     name: locator.name,

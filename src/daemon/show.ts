@@ -23,7 +23,7 @@ import type {
 import { runDoctor } from './doctor.ts'
 import type { Neighbor } from './neighbor.ts'
 import { findRoutes } from './show-routes.ts'
-import { listLocators, listSids, vrfSids } from './show-sids.ts'
+import { listLocators, listSids, refusedSids, vrfSids } from './show-sids.ts'
 import type { Speaker } from './speaker.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
@@ -78,6 +78,8 @@ export class Show implements ShowSource {
       ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
+    const refused = refusedSids(vrfs)
+    if (refused > 0) all.push(`${refused} SIDs refused by the kernel: see show sids`)
     const waiting = deferral?.waiting ?? []
     if (waiting.length > 0) all.push(`waiting for ${waiting.join(', ')} after the restart`)
     return {
@@ -196,7 +198,7 @@ type NeighborFamilyId = Neighbor['config']['families'][number]
 /** Why it is not up, or what is not announced though it is. */
 function lastErrorOf({ config, peer, out }: Neighbor): string | null {
   if (config.shutdown) return 'shut down by configuration'
-  const mute = out.find((row) => row.why !== null)
+  const mute = config.speaker === null ? out.find((row) => row.why !== null) : undefined
   if (mute) return `${familySpec(mute.family).name}: nothing is announced: ${mute.why}`
   return peer.state === 'Established' ? null : (peer.counters.lastDown?.text ?? null)
 }

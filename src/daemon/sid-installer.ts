@@ -94,15 +94,16 @@ export class SidInstaller implements SidKeeper {
   adopt(dump: KernelDump, byTable: readonly RecoveredSid[]): void {
     const { aliases, manager } = this.#ports
     const ways = aliases.adopt(dump)
-    for (const { sid, table, behavior } of byTable) {
-      manager.recover(sid, tableIdentity(behavior, table))
-    }
+    // First what leads to an alias: a data plane may have SIDs to next hops of its own.
     for (const { sid, target, behavior } of dump.localSids) {
       if (target.kind !== 'next-hop') continue
       const way = ways.get(hexOf(target.address))
       if (!way) continue
       const gateway = way.gateway ?? new Uint8Array(0)
       manager.recover(sid, nextHopIdentity(behavior, gateway, way.ifindex))
+    }
+    for (const { sid, table, behavior } of byTable) {
+      manager.recover(sid, tableIdentity(behavior, table))
     }
   }
 
@@ -146,6 +147,7 @@ export class SidInstaller implements SidKeeper {
   /** The end of a turn: writes what was asked for. `told`: every neighbour knows what we know. */
   endTurn(told: boolean): void {
     if (this.#unwritten) void this.write()
+    else if (this.#asked.size > 0) this.#settle([...this.#asked])
     if (told && (this.#dropped.size > 0 || this.#staleDropped)) this.#beginDrain()
   }
 
@@ -154,17 +156,26 @@ export class SidInstaller implements SidKeeper {
     if (this.#writing) return
     this.#writing = true
     try {
-      const { fib, localSids } = this.#ports
       while (this.#unwritten) {
         this.#unwritten = false
-        await fib.flush()
-        await localSids.flush()
+        await this.#ports.localSids.flush()
         this.#settle([...this.#asked])
       }
     } catch (error) {
       this.#ports.log.error({ err: error }, 'writing SIDs to the kernel failed')
     } finally {
       this.#writing = false
+    }
+    if (this.#asked.size > 0) void this.#awaitRoutes()
+  }
+
+  /** The routes of aliases come with all others; each turn looks whether they have. */
+  async #awaitRoutes(): Promise<void> {
+    try {
+      await this.#ports.fib.flush()
+      this.#settle([...this.#asked])
+    } catch (error) {
+      this.#ports.log.error({ err: error }, 'writing routes of SIDs failed')
     }
   }
 

@@ -15,9 +15,9 @@ import type { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
 import { AttrsTable } from '../rib/path-attrs.ts'
+import type { PeerId } from '../rib/path-table.ts'
 import { RibPeers } from '../rib/rib-peer.ts'
 import { ListenSet } from '../session/listener.ts'
-import { Peer } from '../session/peer.ts'
 import { type Connect, connectTcp } from '../session/transport.ts'
 import { VpnExport } from '../vpn/export.ts'
 import { VpnImport } from '../vpn/import.ts'
@@ -31,10 +31,11 @@ import type { ForwardingState } from './forwarding-state.ts'
 import { KernelFollower } from './kernel-follower.ts'
 import { dataplaneOf, prepareKernel, removeFromKernel, sweep, takeOver } from './kernel-state.ts'
 import { Listening } from './listen-all.ts'
-import { Neighbor } from './neighbor.ts'
-import { nextHopFor, scopeOfNoVrf } from './next-hop-self.ts'
+import { makeNeighbor } from './make-neighbor.ts'
+import type { Neighbor } from './neighbor.ts'
+import { scopeOfNoVrf } from './next-hop-self.ts'
+import { NodeNetworks } from './node-networks.ts'
 import { PeerCalls } from './peer-calls.ts'
-import { boundTo, peerConfigOf } from './peer-config.ts'
 import { SidInstaller } from './sid-installer.ts'
 import { explicitSids, locatorOf } from './sid-plans.ts'
 import { changeDevice } from './vrf-device-change.ts'
@@ -56,6 +57,7 @@ export class Speaker {
   readonly context: RibContext
   readonly vpnRibs: ReadonlyMap<Family, LocRib>
   readonly imports = new Map<Family, VpnImport>()
+  readonly node: NodeNetworks
   readonly vrfs: VrfInstance[] = []
   readonly neighbors: Neighbor[] = []
   readonly nexthops: NexthopTable
@@ -105,6 +107,9 @@ export class Speaker {
     }
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
+    this.node = new NodeNetworks(this.context, log.child({ in: 'networks' }), () =>
+      this.dataplane.settle(this.interfaces),
+    )
     const fibLog = log.child({ in: 'fib' })
     this.nexthops = new NexthopTable(kernel, fibLog, clock)
     this.fib = new FibTable(kernel, this.nexthops, fibLog, clock)
@@ -163,6 +168,7 @@ export class Speaker {
     for (const vrf of this.vrfs) {
       for (const config of vrf.config.neighbors) this.#addNeighbor(config, vrf)
     }
+    this.#addSpeakers()
     if (this.#found.found) this.deferral = deferUntilCaughtUp(this, () => this.#wake())
     else await this.dataplane.sweep()
     await this.listening.sync()
@@ -226,13 +232,14 @@ export class Speaker {
     for (const [family, rib] of this.vpnRibs) {
       this.imports.set(family, new VpnImport(rib, this.#targets, this.context))
     }
-    for (const { vrf, sids } of this.vrfs) {
+    for (const { vrf, sids, plane } of this.vrfs) {
       const { table } = vrf.spec
       const escapes = new SidEscapes(table, this.fib, nextHops)
       for (const family of ADDRESS_FAMILIES) {
         const rib = vrf.rib(family)
         const { fib, resolver, nexthops, context } = this
-        const ports = { rib, table, fib, resolver, nexthops, context, escapes }
+        const homeIfindex = () => plane.homeIfindex
+        const ports = { rib, table, fib, resolver, nexthops, context, escapes, homeIfindex }
         new VrfFib(ports, this.dataplane.installsConnected)
         const vpnRib = this.vpnRibs.get(vpnFamilyOf(family))!
         rib.importsFrom(vpnRib.prefixes)
@@ -243,47 +250,27 @@ export class Speaker {
     }
   }
 
-  #addNeighbor(config: NeighborConfig, vrf: VrfInstance | null): void {
-    const number = vrf?.vrf.spec.number ?? 0
-    const ebgp = config.as !== this.config.router.as
-    const ribPeer = this.context.peers.add(config.address.text, config.address.bytes, ebgp, number)
-    const ribs: (LocRib | undefined)[] = []
-    for (const family of ADDRESS_FAMILIES) if (vrf) ribs[family] = vrf.vrf.rib(family)
-    if (!vrf) for (const [family, rib] of this.vpnRibs) ribs[family] = rib
-    const fields = { neighbor: config.address.text, ...(vrf ? { vrf: vrf.config.name } : {}) }
-    const log = this.log.child(fields)
-    const within = this.#scopes.get(number) ?? scopeOfNoVrf(this)
-    const neighbor = new Neighbor(config, ribPeer, ribs, {
-      context: this.context,
-      clock: this.clock,
-      log,
-      localAs: this.config.router.as,
-      ownNextHop: this.config.router.source.bytes,
-      hidden: vrf?.hidden ?? [],
-      gracefulRestart: this.config.gracefulRestart.enabled,
-      staleTime: this.config.gracefulRestart.staleTime,
-      nextHopFor: (n, family) => nextHopFor(n, family, this.interfaces, within),
-      onRestarting: ({ name }) => this.deferral?.restarts(name),
-      onComplete: ({ name }) => this.deferral?.ready(name),
-      isDeferred: () => this.config.gracefulRestart.enabled && !!this.deferral?.isSelecting,
+  #addNeighbor(config: NeighborConfig, vrf: VrfInstance | null): Neighbor {
+    const neighbor = makeNeighbor(this, config, vrf, {
+      calls: this.#calls,
+      connect: this.#connect,
+      found: this.#found,
+      within: this.#scopes.get(vrf?.vrf.spec.number ?? 0) ?? scopeOfNoVrf(this),
     })
-    const domain = vrf?.plane.sessionDomain ?? null
-    const peerConfig = peerConfigOf(this.config, config, domain, () => ({
-      restarting: this.restarting,
-      // While we ran, the kernel went on.
-      preserved:
-        peer.counters.established > 0 ? config.families : this.#found.preserved(vrf, this.vrfs),
-    }))
-    const peer: Peer = new Peer(peerConfig, {
-      clock: this.clock,
-      log,
-      handler: this.#calls,
-      connect: vrf ? (target) => this.#connect(boundTo(vrf.plane, target)) : this.#connect,
-    })
-    neighbor.bind(peer)
     this.neighbors.push(neighbor)
-    this.#calls.add(peer, neighbor)
-    this.listeners.addPeer(peer)
+    return neighbor
+  }
+
+  /** The speakers of this node, and what of theirs is in which VRF. */
+  #addSpeakers(): void {
+    const peers = new Map<string, PeerId[]>()
+    for (const { name, neighbors } of this.config.speakers) {
+      peers.set(
+        name,
+        neighbors.map((config) => this.#addNeighbor(config, null).ribPeer.id),
+      )
+    }
+    this.node.connect(this.vrfs, (name) => peers.get(name) ?? [])
   }
 
   // ── the turn loop ──
@@ -299,11 +286,13 @@ export class Speaker {
     this.#turnDue = false
     if (this.#stopped) return
     const vpnRibs = [...this.vpnRibs.values()]
+    this.node.settle(SETTLE_BUDGET)
     for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
     for (const rib of this.#vrfRibs()) rib.settle(SETTLE_BUDGET)
     // Exports of the VRFs just decided.
     for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
-    const dirty = [...vpnRibs, ...this.#vrfRibs()].some((rib) => rib.dirtyCount > 0)
+    const ribs = [...vpnRibs, ...this.#vrfRibs(), ...this.node.ribs.values()]
+    const dirty = ribs.some((rib) => rib.dirtyCount > 0)
     // A look-up that is under way may make more routes usable.
     const settled = !dirty && this.resolver.isIdle && this.installer.isIdle
     const written = settled && this.#endsRestart() ? sweep(this) : this.fib.flush()

@@ -9,6 +9,7 @@ import type { VrfInstance } from './vrf-instance.ts'
 export async function changeDevice(speaker: Speaker, vrf: VrfInstance): Promise<void> {
   const { installer, fib, listening, neighbors } = speaker
   installer.renew(vrf.sids.rows())
+  speaker.node.retell(vrf.vrf)
   if (vrf.plane.isOpen) fib.wantUnreachableDefaults(vrf.config.table)
   // Where sessions go by the circuits they are none the worse for it.
   if (!vrf.plane.listenDevices.includes(vrf.plane.device)) return

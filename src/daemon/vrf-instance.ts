@@ -48,7 +48,8 @@ export class VrfInstance {
       },
       context,
     )
-    this.plane = dataplane.addVrf({ ...config, log })
+    const plan = sidPlanOf(config, dataplane.hasDt46)
+    this.plane = dataplane.addVrf({ ...config, straight: plan.byGateway.size > 0, log })
     this.#localRoutes = new LocalRoutes(this.vrf, context)
     if (config.sids.dt46 !== null && !dataplane.hasDt46) {
       this.#flaws.push('sids.dt46 is not used: this data plane has no End.DT46')
@@ -57,7 +58,7 @@ export class VrfInstance {
       ...sids,
       vrf: config,
       locator: locatorOf(config.locator),
-      plan: sidPlanOf(config, dataplane.hasDt46),
+      plan,
       nextHops: context.nextHops,
     })
   }

@@ -5,7 +5,8 @@ import { VrfDataplane } from './dataplane-vrf.ts'
 import { RuleTable } from './rule-table.ts'
 import { RulePriority } from './table-rules.ts'
 
-const SOURCE_PRIORITIES = [RulePriority.SOURCE, RulePriority.SOURCE_CLOSED]
+const { HOME, SAME_NETWORK, OTHER_NETWORK, CLUSTER, SOURCE, SOURCE_CLOSED } = RulePriority
+const SOURCE_PRIORITIES = [HOME, SAME_NETWORK, OTHER_NETWORK, CLUSTER, SOURCE, SOURCE_CLOSED]
 
 export type DataplaneMode = 'auto' | 'vrf' | 'table'
 

@@ -15,8 +15,8 @@ import type { NexthopTable } from './nexthop-table.ts'
 import { prepareSidDevice } from './preflight.ts'
 import { RT_TABLE_MAIN } from './rtnetlink-constants.ts'
 import type { RuleTable } from './rule-table.ts'
-import type { SourceBindings } from './source-bindings.ts'
-import { circuitRules, innerRules } from './table-rules.ts'
+import { keyOf, type SourceBindings } from './source-bindings.ts'
+import { type ClusterAddresses, circuitRules, homeRules, innerRules } from './table-rules.ts'
 
 /** 240.0.0.0/4: no host has such an address, and the kernel routes to it all the same. */
 const CLASS_E = 0xf0000000
@@ -35,6 +35,7 @@ export interface TablePorts {
   readonly fib: FibTable
   readonly nexthops: NexthopTable
   readonly rules: RuleTable
+  readonly cluster: ClusterAddresses
   /** 16 octets: where this router's SRv6 packets come from. */
   readonly source: Uint8Array
   readonly log: Logger
@@ -54,6 +55,8 @@ export class TableVrf implements VrfPlane {
   #circuitIndexes = new Set<number>()
   /** Own addresses in the table, by their octets in hex. */
   #local = new Map<string, Int32Array>()
+  /** Prefixes of this node that are in the VRF. */
+  readonly #homes = new Map<string, RulePrefix>()
   /** The route to the next hop of the IPv4 SID. */
   #entry: Int32Array | null = null
 
@@ -64,11 +67,18 @@ export class TableVrf implements VrfPlane {
     this.device = `sr${request.table}`
     this.#far = `${this.device}in`
     this.circuits = request.interfaces.map((name) => ({ name, attached: false, why: null }))
-    // By name and at once: a circuit that comes later finds its way closed to all other tables.
-    const rules = request.interfaces.flatMap((name) =>
-      circuitRules(name, request.table, ports.source),
-    )
-    ports.rules.set(`vrf ${request.name}`, [...rules, ...innerRules(this.#far, request.table)])
+    this.#setRules()
+  }
+
+  /** By name and at once: a circuit that comes later finds its way closed to all other tables. */
+  #setRules(): void {
+    const { rules, source } = this.#ports
+    const { name, table, interfaces } = this.#request
+    rules.set(`vrf ${name}`, [
+      ...interfaces.flatMap((each) => circuitRules(each, table, source)),
+      ...innerRules(this.#far, table),
+      ...homeRules(this.#far, [...this.#homes.values()]),
+    ])
   }
 
   get table(): number {
@@ -198,12 +208,21 @@ export class TableVrf implements VrfPlane {
     )
   }
 
+  /** Whatever enters the pair comes out at the other end, where the rules are. */
+  get homeIfindex(): number {
+    return this.#ifindex
+  }
+
   bindSource(prefix: RulePrefix): void {
     this.#sources.bind(prefix, this.table)
+    this.#homes.set(keyOf(prefix), prefix)
+    this.#setRules()
   }
 
   unbindSource(prefix: RulePrefix): void {
     this.#sources.unbind(prefix, this.table)
+    this.#homes.delete(keyOf(prefix))
+    this.#setRules()
   }
 
   async remove(): Promise<void> {

@@ -9,11 +9,10 @@ import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.
 import { nearEndTable, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { LocalSid } from './kernel.ts'
-import { prepareIngress, prepareNamespace } from './preflight.ts'
+import { OpenIngress } from './open-ingress.ts'
+import { prepareNamespace } from './preflight.ts'
 import { SourceBindings } from './source-bindings.ts'
 import { localRules, ownRules } from './table-rules.ts'
-
-const LOOPBACK = 'lo'
 
 export class TableDataplane implements Dataplane {
   readonly mode = 'table'
@@ -23,18 +22,17 @@ export class TableDataplane implements Dataplane {
   readonly #ports: TablePorts
   readonly #sources: SourceBindings
   readonly #vrfs: TableVrf[] = []
-  /** Interfaces whose reverse path filter is off. */
-  readonly #open = new Set<number>()
-  readonly #problems = new Set<string>()
+  readonly #ingress: OpenIngress
 
   constructor(ports: TablePorts, why: string) {
     this.why = why
     this.#ports = ports
-    this.#sources = new SourceBindings(ports.rules)
+    this.#ingress = new OpenIngress(ports)
+    this.#sources = new SourceBindings(ports.rules, ports.cluster)
   }
 
   get problems(): string[] {
-    return [...this.#problems, ...this.#ports.rules.problems]
+    return [...this.#ingress.problems, ...this.#ports.rules.problems]
   }
 
   addVrf(request: VrfRequest): VrfPlane {
@@ -62,23 +60,11 @@ export class TableDataplane implements Dataplane {
 
   async settle(known: Interfaces): Promise<void> {
     const { rules } = this.#ports
-    await this.#openIngress(known)
+    await this.#ingress.open(known.links)
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
     rules.set('own', ownRules(known.addresses, tableOf))
     await rules.flush()
-  }
-
-  /** Decapsulated IPv4 counts as come in by the core's interface, whichever that is. */
-  async #openIngress(known: Interfaces): Promise<void> {
-    for (const { ifindex, name } of known.links) {
-      if (name === LOOPBACK || this.#open.has(ifindex)) continue
-      this.#open.add(ifindex)
-      for (const problem of await prepareIngress(this.#ports.kernel, name)) {
-        this.#problems.add(problem)
-        this.#ports.log.error({}, problem)
-      }
-    }
   }
 
   sweep(): Promise<void> {

@@ -1,11 +1,14 @@
 /** The data plane over VRF devices: End.DT46, End.DT4 and End.DT6 by `vrftable`. */
+import type { Logger } from '../base/logger.ts'
 import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { InterfaceAddress, Kernel, Link, LocalSid, RulePrefix, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
+import { OpenIngress } from './open-ingress.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
+import type { ClusterAddresses } from './table-rules.ts'
 
 export class VrfDataplane implements Dataplane {
   readonly mode = 'vrf'
@@ -15,19 +18,27 @@ export class VrfDataplane implements Dataplane {
   readonly #kernel: Kernel
   readonly #rules: RuleTable
   readonly #sources: SourceBindings
+  readonly #ingress: OpenIngress
+  /** SIDs of some VRF lead straight to gateways: packets of theirs never see the VRF's device. */
+  #hasStraight = false
 
-  constructor(ports: { kernel: Kernel; rules: RuleTable }, why: string) {
+  constructor(
+    ports: { kernel: Kernel; rules: RuleTable; cluster: ClusterAddresses; log: Logger },
+    why: string,
+  ) {
     this.why = why
     this.#kernel = ports.kernel
     this.#rules = ports.rules
-    this.#sources = new SourceBindings(ports.rules)
+    this.#ingress = new OpenIngress(ports)
+    this.#sources = new SourceBindings(ports.rules, ports.cluster)
   }
 
   get problems(): string[] {
-    return this.#rules.problems
+    return [...this.#ingress.problems, ...this.#rules.problems]
   }
 
   addVrf(request: VrfRequest): VrfPlane {
+    this.#hasStraight ||= request.straight
     return new DeviceVrf(this.#kernel, this.#sources, request)
   }
 
@@ -41,8 +52,10 @@ export class VrfDataplane implements Dataplane {
     return prepareNamespace(this.#kernel)
   }
 
-  settle(): Promise<void> {
-    return this.#rules.flush()
+  async settle(known: Interfaces): Promise<void> {
+    const core = [...known.links].filter(({ master, kind }) => master === 0 && kind !== 'vrf')
+    if (this.#hasStraight) await this.#ingress.open(core)
+    await this.#rules.flush()
   }
 
   sweep(): Promise<void> {
@@ -254,6 +267,9 @@ class DeviceVrf implements VrfPlane {
   deviceTowards(): string {
     return this.#request.device
   }
+
+  /** The rule of VRF devices goes on to the main table where theirs says `throw`. */
+  readonly homeIfindex = 0
 
   bindSource(prefix: RulePrefix): void {
     this.#sources.bind(prefix, this.#request.table)

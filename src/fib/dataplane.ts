@@ -16,6 +16,8 @@ export interface VrfRequest {
   readonly device: string
   /** Attachment circuits (RFC 4364 §1.2). */
   readonly interfaces: readonly string[]
+  /** It has SIDs that lead straight to a gateway. */
+  readonly straight: boolean
   readonly log: Logger
 }
 
@@ -60,6 +62,8 @@ export interface VrfPlane {
   readonly listenDevices: readonly string[]
   /** Device that a session with a neighbour is bound to; throws in plain words when there is none. */
   deviceTowards(address: Uint8Array): string
+  /** Device by which the VRF reaches prefixes of this node; 0: its table says `throw`. */
+  readonly homeIfindex: number
   /** Makes what comes from a prefix the VRF's, wherever it comes in; throws where it is another's. */
   bindSource(prefix: RulePrefix): void
   unbindSource(prefix: RulePrefix): void

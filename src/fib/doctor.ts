@@ -2,6 +2,7 @@
  * Looks a host over for what makes SRv6 L3VPN fail in silence: a finding each, in a sentence, with
  * the command that mends it. Reads, and changes nothing. The facts are in docs/operating.md.
  */
+import { Behavior } from '../wire/endpoint-behavior.ts'
 import { encapOverhead } from './encap-overhead.ts'
 import { Cap, type Host } from './host.ts'
 import type { EncapMode, Link } from './kernel.ts'
@@ -139,12 +140,13 @@ function capabilities({ capabilities: has }: Host, { lowPort }: Subject): Findin
 
 /** `vrfModule` has said what a kernel without VRF devices means. */
 function settingsOf(host: Host, subject: Subject): Setting[] {
-  const { vrfDevices, vrfs, links, coreIfindexes } = subject
+  const { vrfDevices, vrfs, links, coreIfindexes, behaviors } = subject
   const ingress = links.filter(({ ifindex }) => coreIfindexes.includes(ifindex))
-  const devices = vrfDevices
-    ? vrfs.flatMap(({ device }) => vrfDeviceSettings(device))
-    : ingress.flatMap(({ name }) => ingressSettings(name))
-  return [...namespaceSettings(vrfDevices && hasVrf(host)), ...devices]
+  const devices = vrfDevices ? vrfs.flatMap(({ device }) => vrfDeviceSettings(device)) : []
+  // Without VRF devices every SID is one that leads to a next hop.
+  const straight = !vrfDevices || behaviors.includes(Behavior.END_DX4)
+  const core = straight ? ingress.flatMap(({ name }) => ingressSettings(name)) : []
+  return [...namespaceSettings(vrfDevices && hasVrf(host)), ...devices, ...core]
 }
 
 function settingFinding(host: Host, subject: Subject, setting: Setting): Finding {

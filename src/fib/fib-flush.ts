@@ -15,10 +15,13 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
 /** Changes of a batch, and batches under way. */
 const BATCH = 2048
-const FLIGHTS = 2
+const FLIGHTS = 4
 /** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
 const AGAIN_MS = 100
 const AGAIN_MAX_MS = 5000
+/** More refused routes than these are asked for again at most every so often, whatever changes. */
+const MANY = 1000
+const MANY_MS = 5000
 
 /** A batch and the rows it is about. */
 interface Flight {
@@ -58,6 +61,8 @@ export class FibFlush {
   #running: Promise<void> | undefined
   #again: Timer | undefined
   #againMs = AGAIN_MS
+  #many: Timer | undefined
+  #manyAt = Number.NEGATIVE_INFINITY
 
   constructor(ports: FlushPorts) {
     this.#kernel = ports.kernel
@@ -78,6 +83,32 @@ export class FibFlush {
     this.#dirty.add(row)
   }
 
+  /** Has every row that the kernel refused looked at again; many of them a little later. */
+  retryFailed(): void {
+    const now = this.#clock.now()
+    if (this.#columns.failed > MANY && now < this.#manyAt) {
+      this.#many ??= this.#clock.after(this.#manyAt - now, () => {
+        this.#many = undefined
+        this.retryFailed()
+        this.#flushLater()
+      })
+      return
+    }
+    this.#manyAt = now + MANY_MS
+    this.#addFailed((errno) => errno !== 0)
+  }
+
+  #addFailed(matches: (errno: number) => boolean): void {
+    if (this.#columns.failed === 0) return
+    for (const row of this.#rows.all()) {
+      if (matches(this.#columns.errnoOf(row))) this.#dirty.add(row)
+    }
+  }
+
+  #flushLater(): void {
+    this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
+  }
+
   /** Starts a flush; while one runs, the same run takes in what comes. */
   flush(): Promise<void> {
     return this.#running ?? this.#run(this.#flushAll())
@@ -93,6 +124,8 @@ export class FibFlush {
   stop(): void {
     this.#again?.cancel()
     this.#again = undefined
+    this.#many?.cancel()
+    this.#many = undefined
   }
 
   #run(work: Promise<void>): Promise<void> {
@@ -222,10 +255,8 @@ export class FibFlush {
     this.#log.warn({ retryMs: this.#againMs }, 'the kernel has no memory for routes, trying again')
     this.#again = this.#clock.after(this.#againMs, () => {
       this.#again = undefined
-      for (const row of this.#rows.all()) {
-        if (isTransient(this.#columns.errnoOf(row))) this.#dirty.add(row)
-      }
-      this.flush().catch((error) => this.#log.error({ err: error }, 'flush failed'))
+      this.#addFailed(isTransient)
+      this.#flushLater()
     })
     this.#againMs = Math.min(this.#againMs * 2, AGAIN_MAX_MS)
   }

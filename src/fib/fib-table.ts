@@ -29,6 +29,8 @@ export class FibTable {
   readonly #rows = new RouteRows()
   readonly #columns: FibColumns
   readonly #flush: FibFlush
+  /** Nexthop objects whose routes may have another MTU now. */
+  readonly #resized = new Set<NexthopRow>()
   /** What the kernel is found to hold, and what others did to our routes. */
   readonly found: FoundRoutes
 
@@ -43,16 +45,17 @@ export class FibTable {
     const [rows, columns] = [this.#rows, this.#columns]
     this.#flush = new FibFlush({ kernel, nexthops, rows, columns, log, clock })
     this.found = new FoundRoutes(rows, columns, nexthops, (row) => this.#flush.add(row))
-    nexthops.onMtuChanged = (nexthop) => this.#remeasure(nexthop)
+    nexthops.onMtuChanged = (nexthop) => this.#resized.add(nexthop)
   }
 
-  /** Links change their MTU rarely: all rows are looked at. */
-  #remeasure(nexthop: NexthopRow): void {
+  /** One look at all rows, however many nexthop objects a link's MTU was for. */
+  #remeasure(): void {
+    if (this.#resized.size === 0) return
     for (const row of this.#rows.all()) {
-      if (this.#columns.wantNexthopOf(row) === nexthop && this.#columns.haveKindOf(row) !== 0) {
-        this.#flush.add(row)
-      }
+      if (this.#columns.haveKindOf(row) === 0) continue
+      if (this.#resized.has(this.#columns.wantNexthopOf(row))) this.#flush.add(row)
     }
+    this.#resized.clear()
   }
 
   /**
@@ -158,7 +161,7 @@ export class FibTable {
 
   /** Rows still to be brought to the kernel. */
   get pending(): number {
-    return this.#flush.pending
+    return this.#flush.pending + this.#resized.size
   }
 
   get counts(): { wanted: number; installed: number; failed: number; stale: number } {
@@ -168,18 +171,20 @@ export class FibTable {
 
   /** Brings the kernel to what is wanted now; while one runs, the same run takes in what comes. */
   flush(): Promise<void> {
+    this.#remeasure()
     return this.#flush.flush()
   }
 
   /** Runs `work` while no flush runs, then flushes; a flush asked for meanwhile is this one. */
   exclusively(work: () => Promise<void>): Promise<void> {
+    this.#remeasure()
     return this.#flush.exclusively(work)
   }
 
   /** Asks again for every row and nexthop object that the kernel refused; `flush` then does it. */
   retryFailed(): void {
     this.#nexthops.retryFailed()
-    for (const row of this.failedRows()) this.#flush.add(row)
+    this.#flush.retryFailed()
   }
 
   /** Ends the timer of retries. */

@@ -2,6 +2,7 @@ import { NONE } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 import { bandwidthsToWeights, linkBandwidthOf } from '../rib/link-bandwidth.ts'
 import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
+import { NextHopKind } from '../rib/next-hop.ts'
 import { PathFlag, type PathId, PathKind } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
 import { Family } from '../wire/registry.ts'
@@ -25,6 +26,7 @@ export class VrfFib implements RibListener {
   readonly #context: RibContext
   readonly #escapes: SidEscapes
   readonly #installsConnected: boolean
+  readonly #homeIfindex: () => number
   readonly #choice = new NexthopChoice()
   readonly #rows = new Int32Array(MAX_MEMBERS)
   readonly #weights = new Float64Array(MAX_MEMBERS)
@@ -40,6 +42,8 @@ export class VrfFib implements RibListener {
       nexthops: NexthopTable
       context: RibContext
       escapes: SidEscapes
+      /** As in VrfPlane. */
+      homeIfindex: () => number
     },
     installsConnected: boolean,
   ) {
@@ -50,6 +54,7 @@ export class VrfFib implements RibListener {
     this.#nexthops = ports.nexthops
     this.#context = ports.context
     this.#escapes = ports.escapes
+    this.#homeIfindex = ports.homeIfindex
     this.#installsConnected = installsConnected
     ports.rib.listen(this)
   }
@@ -67,9 +72,25 @@ export class VrfFib implements RibListener {
       this.#want(rib, prefix, RouteKind.BLACKHOLE, 0)
       return
     }
+    if (this.#context.nextHops.kindOf(paths.nextHopOf(best)) === NextHopKind.NODE) {
+      this.#wantHome(rib, prefix)
+      return
+    }
     this.#choose(rib, prefix)
     if (this.#choice.count === 0) this.#unwant(rib, prefix)
     else this.#want(rib, prefix, RouteKind.UNICAST, this.#nexthops.rowOfChoice(this.#choice))
+  }
+
+  /** To where rules send it on to the main table, which knows where this node's prefixes are. */
+  #wantHome(rib: LocRib, prefix: PrefixId): void {
+    const ifindex = this.#homeIfindex()
+    if (ifindex === 0) {
+      this.#want(rib, prefix, RouteKind.THROW, 0)
+      return
+    }
+    const row = this.#nexthops.acquire({ ifindex })
+    this.#want(rib, prefix, RouteKind.UNICAST, row)
+    this.#nexthops.release(row)
   }
 
   /** Puts together what the prefix goes by, and which SIDs are among it. */

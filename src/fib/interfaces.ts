@@ -67,6 +67,17 @@ export class Interfaces {
     return this.#addresses.some((a) => isSame(a.address, address) && within(a.ifindex))
   }
 
+  /** HOT: whether an interface of the main table has the address of `len` octets at `at`. */
+  hasAddress(buf: Uint8Array, at: number, len: number): boolean {
+    const addresses = this.#addresses
+    for (let k = 0; k < addresses.length; k++) {
+      const { address, ifindex } = addresses[k]!
+      if (address.length !== len || !equalBytes(address, 0, buf, at, len)) continue
+      if (this.isFree(ifindex)) return true
+    }
+    return false
+  }
+
   /** The networks of the interfaces that are up, link-locals left out. */
   connected(within: InScope): ConnectedNetwork[] {
     const networks: ConnectedNetwork[] = []

@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 
 /** `ENETUNREACH` for 101; `errno 524` for a number that has no name outside the kernel. */
@@ -6,11 +5,6 @@ export function errnoName(errno: number): string {
   if (errno <= 0) return 'no error'
   const name = getSystemErrorName(-errno)
   return name.startsWith('E') ? name : `errno ${errno}`
-}
-
-/** The number of an errno's name; EIO when the name is none. */
-export function errnoNumber(name: string): number {
-  return (constants.errno as Record<string, number>)[name] ?? constants.errno.EIO
 }
 
 /** What the kernel refused: the operation, its errno, and the kernel's own words where it has some. */

@@ -1,6 +1,6 @@
 /**
- * The Kernel port over netlink: routes, nexthop objects, SIDs, look-ups and dumps through a raw
- * socket of our own, links and addresses through the `netlink` package.
+ * The Kernel port over netlink: routes by a thread of their own, links and addresses by
+ * NetlinkControl; nexthop objects, SIDs, look-ups and dumps here.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '../base/logger.ts'

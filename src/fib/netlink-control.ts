@@ -1,167 +1,124 @@
 /**
- * Links and addresses through the `netlink` package: few requests, one at a time.
- *
- * The package ends the whole process on an exception in one of its callbacks and on a receive
- * overflow. So: nothing here is called back but promise resolutions, every event has a listener
- * that cannot throw, one request is under way at a time, no multicast group is ever joined, and
- * replies are decoded by our own code, after the callback.
+ * Links and addresses. Its socket is not the one whose changes the watch leaves out: a link that
+ * srv6d changes is heard of like any other.
  */
-import {
-  AttrStream,
-  createRtNetlink,
-  ifla,
-  type NetlinkSocket,
-  type RtNetlinkSocket,
-  rt,
-} from 'netlink'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { InterfaceAddress, Link } from './kernel.ts'
-import { Errno, errnoNumber, KernelError } from './kernel-error.ts'
-import {
-  AF_INET,
-  AF_INET6,
-  IFA_F_PERMANENT,
-  Ifla,
-  Nlm,
-  RTEXT_FILTER_SKIP_STATS,
-  Rtm,
-} from './rtnetlink-constants.ts'
-import { decodeAddress, decodeLink, Span } from './rtnetlink-decode.ts'
+import { Errno, isTransient, KernelError } from './kernel-error.ts'
+import { NetlinkSocket } from './netlink-socket.ts'
+import { NetlinkWriter } from './netlink-writer.ts'
+import { NETLINK_ROUTE } from './rtnetlink-constants.ts'
+import { decodeAddress, decodeLink, type Span } from './rtnetlink-decode.ts'
+import * as encode from './rtnetlink-interface.ts'
 
-const REQUEST_MS = 10_000
+/** Links that come and go while they are listed, and want of memory: asked again this often. */
+const TRIES = 20
+const RETRY_MS = 5
+
+type Put = (writer: NetlinkWriter, seq: number) => void
 
 export class NetlinkControl {
-  readonly #socket: RtNetlinkSocket
-  #last: Promise<unknown> = Promise.resolve()
-
-  constructor() {
-    this.#socket = createRtNetlink()
-    // An 'error' without a listener would be thrown inside the package's callback.
-    const ignore = () => {}
-    for (const event of ['error', 'invalid', 'message'] as const) {
-      ;(this.#socket as unknown as NodeJS.EventEmitter).on(event, ignore)
-      ;(this.#socket.socket as unknown as NodeJS.EventEmitter).on(event, ignore)
-    }
-  }
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
+  readonly #links = shared(() => this.#dump('list links', encode.encodeDumpLinks, decodeLink))
+  readonly #addresses = shared(() =>
+    this.#dump('list addresses', encode.encodeDumpAddresses, decodeAddress),
+  )
+  #seq = 0
 
   links(): Promise<Link[]> {
-    const request = new AttrStream()
-    const extMask = Buffer.from(Uint32Array.of(RTEXT_FILTER_SKIP_STATS).buffer)
-    rt.formatLinkMessage({ kind: 'link', data: {}, attrs: { extMask } }, request)
-    return this.#dump('list links', Rtm.GETLINK, request, (part) => decodeLink(part))
+    return this.#links()
   }
 
   addresses(): Promise<InterfaceAddress[]> {
-    const request = new AttrStream()
-    rt.formatAddressMessage({ kind: 'address', data: {}, attrs: {} }, request)
-    return this.#dump('list addresses', Rtm.GETADDR, request, decodeAddress)
+    return this.#addresses()
   }
 
   createVrf(name: string, table: number): Promise<void> {
-    const info = new AttrStream()
-    info.push(Ifla.INFO_KIND, Buffer.from('vrf\0'))
-    info.push(Ifla.INFO_DATA, ifla.formatVrf({ table }))
-    return this.#once(`create VRF device ${name}`, () =>
-      this.#socket.newLink(
-        {},
-        { ifname: name, linkinfo: Buffer.concat(info.bufs) },
-        { flags: Nlm.CREATE | Nlm.EXCL, timeout: REQUEST_MS },
-      ),
+    return this.#change(`create VRF device ${name}`, (w, seq) =>
+      encode.encodeNewVrf(w, name, table, seq),
     )
   }
 
   setUp(ifindex: number, name: string): Promise<void> {
-    return this.#once(`set ${name} up`, () =>
-      this.#socket.newLink(
-        { index: ifindex, flags: { up: true }, change: { up: true } },
-        {},
-        { timeout: REQUEST_MS },
-      ),
-    )
+    return this.#change(`set ${name} up`, (w, seq) => encode.encodeLinkUp(w, ifindex, seq))
   }
 
   setMaster(ifindex: number, name: string, master: number): Promise<void> {
-    return this.#once(`enslave ${name}`, () =>
-      this.#socket.newLink({ index: ifindex }, { master }, { timeout: REQUEST_MS }),
+    return this.#change(`enslave ${name}`, (w, seq) =>
+      encode.encodeLinkMaster(w, ifindex, master, seq),
     )
   }
 
   /** Deletes a link; one that is not there is well. */
   async remove(ifindex: number, name: string): Promise<void> {
-    await this.#once(`remove ${name}`, () =>
-      this.#socket.delLink({ index: ifindex }, {}, { timeout: REQUEST_MS }),
-    ).catch((error: unknown) => {
+    try {
+      await this.#change(`remove ${name}`, (w, seq) => encode.encodeDelLink(w, ifindex, seq))
+    } catch (error) {
       if (!(error instanceof KernelError) || error.errno !== Errno.ENODEV) throw error
-    })
+    }
   }
 
   addAddress(address: InterfaceAddress): Promise<void> {
-    const local = Buffer.from(address.address)
-    return this.#once('add an address', () =>
-      this.#socket.newAddress(
-        {
-          family: local.length === 4 ? AF_INET : AF_INET6,
-          prefixlen: address.bits,
-          index: address.ifindex,
-          scope: address.scope,
-        },
-        {
-          local,
-          address: local,
-          flags: rt.parseAddressFlags(address.flags & KEPT_FLAGS),
-        },
-        { flags: Nlm.CREATE | Nlm.REPLACE, timeout: REQUEST_MS },
-      ),
-    )
+    return this.#change('add an address', (w, seq) => encode.encodeNewAddress(w, address, seq))
   }
 
   close(): void {
-    this.#socket.socket.close()
+    this.#socket.close()
   }
 
-  async #dump<T>(
-    operation: string,
-    type: number,
-    request: AttrStream,
-    decode: (part: Span) => T | undefined,
-  ): Promise<T[]> {
-    const socket: NetlinkSocket = this.#socket.socket
-    const parts: T[] = []
-    await this.#once(operation, async () => {
-      const [replies] = await socket.request(type, request.bufs, {
-        flags: Nlm.DUMP,
-        timeout: REQUEST_MS,
-      })
-      for (const reply of replies) {
-        const part = decode(new Span(reply.data))
-        if (part !== undefined) parts.push(part)
+  #request(put: Put): NetlinkWriter {
+    const writer = new NetlinkWriter(1024)
+    this.#seq = (this.#seq + 1) >>> 0
+    put(writer, this.#seq)
+    return writer
+  }
+
+  async #change(operation: string, put: Put): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { buf, end } = this.#request(put)
+      const refused = this.#socket.attempt(buf, end)
+      if (!refused) return
+      if (!isTransient(refused.errno) || tries === TRIES) {
+        throw new KernelError(operation, refused.errno, refused.words)
       }
-    })
-    return parts
+      await pause(RETRY_MS)
+    }
   }
 
-  /** Runs one request after the one before; its text errors become a KernelError. */
-  #once(operation: string, request: () => Promise<unknown>): Promise<void> {
-    const result = this.#last.then(async () => {
+  /** A socket each, so that none leaves anything to the next. */
+  async #dump<T>(operation: string, put: Put, decode: (part: Span) => T | undefined): Promise<T[]> {
+    for (let tries = 1; ; tries++) {
+      const parts: T[] = []
+      const socket = new NetlinkSocket(NETLINK_ROUTE)
       try {
-        await request()
+        const { buf, end } = this.#request(put)
+        const { interrupted } = await socket.dump(operation, buf, end, ({ payload }) => {
+          const part = decode(payload)
+          if (part !== undefined) parts.push(part)
+        })
+        if (!interrupted || tries === TRIES) return parts
       } catch (error) {
-        throw asKernelError(operation, error)
+        const passes = error instanceof KernelError && isTransient(error.errno)
+        if (!passes || tries === TRIES) throw error
+        await pause(RETRY_MS)
+      } finally {
+        socket.close()
       }
-    })
-    this.#last = result.catch(() => {})
-    return result
+    }
   }
 }
 
-/** IFA_F_NODAD, IFA_F_HOMEADDRESS, IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE. */
-const KEPT_FLAGS = 0x02 | 0x10 | IFA_F_PERMANENT | 0x100 | 0x200
-
-/** The package tells an errno by its name in a text: "Request rejected: EEXIST". */
-function asKernelError(operation: string, error: unknown): KernelError {
-  const text = error instanceof Error ? error.message : String(error)
-  const rejected = /^Request rejected: (\w+)$/.exec(text)?.[1]
-  if (!rejected) return new KernelError(operation, Errno.EIO, text)
-  const number = Number(rejected)
-  if (Number.isInteger(number)) return new KernelError(operation, Math.abs(number))
-  return new KernelError(operation, errnoNumber(rejected))
+/** Who asks while one runs gets the next, with all others who do: an answer is never of before. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | undefined
+  return () => {
+    next ??= running.then(() => {
+      next = undefined
+      const result = work()
+      running = result.catch(() => {})
+      return result
+    })
+    return next
+  }
 }

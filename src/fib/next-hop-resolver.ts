@@ -143,6 +143,10 @@ export class NextHopResolver implements NextHopListener {
       }
       return
     }
+    if (this.#nextHops.kindOf(id) === NextHopKind.NODE) {
+      this.#nextHops.set(id, Reach.REACHABLE, 0, 0)
+      return
+    }
     const content = this.#local(id)
     this.#settle(id, content, content?.ifindex ?? 0, 0)
   }

@@ -39,8 +39,7 @@ export class NexthopRows {
 
   retain(row: NexthopRow): void {
     const entry = this.get(row)
-    entry.refs++
-    this.unused.delete(entry)
+    if (entry.refs++ === 0) this.unused.delete(entry)
   }
 
   release(row: NexthopRow): void {

@@ -1,17 +1,19 @@
 import { hexOf } from '../base/bytes.ts'
 import type { RulePrefix } from './kernel.ts'
 import type { RuleTable } from './rule-table.ts'
-import { sourceRules } from './table-rules.ts'
+import { type ClusterAddresses, sourceRules } from './table-rules.ts'
 
 const OWNER = 'sources'
 
 /** Prefixes whose traffic is a VRF's wherever it comes in: each is one VRF's and no other's. */
 export class SourceBindings {
   readonly #rules: RuleTable
+  readonly #cluster: ClusterAddresses
   readonly #bound = new Map<string, { prefix: RulePrefix; table: number }>()
 
-  constructor(rules: RuleTable) {
+  constructor(rules: RuleTable, cluster: ClusterAddresses) {
     this.#rules = rules
+    this.#cluster = cluster
   }
 
   /** Takes effect with the next flush of the rules; throws where the prefix is another VRF's. */
@@ -34,11 +36,11 @@ export class SourceBindings {
     const all = [...this.#bound.values()]
     this.#rules.set(
       OWNER,
-      all.flatMap(({ prefix, table }) => sourceRules(prefix, table)),
+      all.flatMap(({ prefix, table }) => sourceRules(prefix, table, this.#cluster)),
     )
   }
 }
 
-function keyOf({ address, bits }: RulePrefix): string {
+export function keyOf({ address, bits }: RulePrefix): string {
   return `${hexOf(address)}/${bits}`
 }

@@ -13,6 +13,8 @@ import type { WantedRule } from './rule-table.ts'
 export const RulePriority = {
   /** Neighbour discovery, link-local addresses. */
   LINK_LOCAL: 1,
+  /** Packets of a VRF for prefixes of this node. */
+  HOME: 1,
   CIRCUIT: 2,
   /** What the VRF's table let go on: SRv6 packets that this router made. */
   OUTER: 3,
@@ -23,6 +25,10 @@ export const RulePriority = {
   OWN: 1980,
   /** What it would send to a network that two VRFs are on. */
   SHARED: 1981,
+  /** From a prefix of this node: to its own network, to another's, to the cluster; then to the VRF. */
+  SAME_NETWORK: 1990,
+  OTHER_NETWORK: 1991,
+  CLUSTER: 1992,
   SOURCE: 2000,
   SOURCE_CLOSED: 2001,
 } as const
@@ -77,13 +83,56 @@ export function innerRules(name: string, table: number): WantedRule[] {
   ]
 }
 
-/** Everything from a prefix is the VRF's, wherever it comes in. */
-export function sourceRules(from: RulePrefix, table: number): WantedRule[] {
-  const family = from.address.length === 4 ? 4 : 6
+/** What comes out of the pair for a prefix of this node goes on by the main table. */
+export function homeRules(name: string, prefixes: readonly RulePrefix[]): WantedRule[] {
+  if (prefixes.length === 0) return []
+  const rules: WantedRule[] = prefixes.map((to) => {
+    return {
+      family: familyOf(to),
+      priority: RulePriority.HOME,
+      iif: name,
+      to,
+      table: RT_TABLE_MAIN,
+    }
+  })
+  return [...rules, { family: 6, priority: RulePriority.CLOSED, iif: name }]
+}
+
+/** Addresses that what this node's own prefixes send reaches without the VPN, or not at all. */
+export interface ClusterAddresses {
+  /** Pods, services, nodes. */
+  readonly prefixes: readonly RulePrefix[]
+  /** By routing table of a VRF: where the addresses of its network on this cluster lie. */
+  readonly pools: ReadonlyMap<number, readonly RulePrefix[]>
+}
+
+/**
+ * Everything from a prefix is the VRF's, wherever it comes in, but for what stays in the cluster:
+ * its own network's pods are reached, another's are not, the rest of the cluster is.
+ */
+export function sourceRules(
+  from: RulePrefix,
+  table: number,
+  { prefixes, pools }: ClusterAddresses,
+): WantedRule[] {
+  const family = familyOf(from)
+  const { SAME_NETWORK, OTHER_NETWORK, CLUSTER } = RulePriority
+  const towards = (list: readonly RulePrefix[], priority: number, to: number) =>
+    list
+      .filter((prefix) => familyOf(prefix) === family)
+      .map((prefix) => ({ family, priority, from, to: prefix, table: to }))
+  const others = [...pools].filter(([owner]) => owner !== table).flatMap(([, list]) => list)
   return [
+    ...towards([from, ...(pools.get(table) ?? [])], SAME_NETWORK, RT_TABLE_MAIN),
+    ...towards(others, OTHER_NETWORK, 0),
+    ...towards(prefixes, CLUSTER, RT_TABLE_MAIN),
     { family, priority: RulePriority.SOURCE, from, table },
     { family, priority: RulePriority.SOURCE_CLOSED, from },
   ]
+}
+
+function familyOf({ address }: RulePrefix): 4 | 6 {
+  return address.length === 4 ? 4 : 6
 }
 
 /**

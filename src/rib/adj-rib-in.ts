@@ -24,6 +24,8 @@ export interface InPolicy {
   readonly maxPrefix: number | null
   /** The next hop that we announce: a path with it came back to us. Null: gateways are looked at. */
   readonly ownNextHop: Uint8Array | null
+  /** The neighbour runs on this node: is a next hop (4 or 16 octets at `at`) this node? Null: it runs elsewhere. */
+  readonly isHere: ((buf: Uint8Array, at: number, len: number) => boolean) | null
 }
 
 /**
@@ -130,10 +132,8 @@ export class AdjRibIn {
     if (rib === undefined) return
     const { attrs, nextHops } = this.#context
     const set = attrs.fromView(view, nextHopAt, nextHopLen)
-    const nextHop = this.#policy.viaGateway
-      ? nextHops.gateway(this.#peer.vrf, view.buf, nextHopAt, nextHopLen)
-      : (NONE as NextHopId)
-    const problem = this.#problemOf(set)
+    const nextHop = this.#nextHopAt(view.buf, nextHopAt, nextHopLen)
+    const problem = this.#problemOf(set) || this.#elsewhere(nextHop)
     const { addressBytes, hasRd } = familySpec(family)
     const cursor = this.#cursor
     cursor.start(view.buf, at, end, family, (view.addPath & (1 << family)) !== 0, false)
@@ -174,6 +174,17 @@ export class AdjRibIn {
       if (path === NONE) continue
       this.remove(rib, path)
     }
+  }
+
+  #nextHopAt(buf: Uint8Array, at: number, len: number): NextHopId {
+    const { nextHops } = this.#context
+    const { viaGateway, isHere } = this.#policy
+    if (isHere !== null) return isHere(buf, at, len) ? nextHops.node() : (NONE as NextHopId)
+    return viaGateway ? nextHops.gateway(this.#peer.vrf, buf, at, len) : (NONE as NextHopId)
+  }
+
+  #elsewhere(nextHop: NextHopId): number {
+    return this.#policy.isHere !== null && nextHop === NONE ? Why.NOT_THIS_NODE : 0
   }
 
   #problemOf(set: AttrsId): number {

@@ -20,6 +20,7 @@ export const Why = {
   OWN_NEXT_HOP: 9,
   NEXT_HOP_NOT_CONNECTED: 10,
   MARTIAN: 11,
+  NOT_THIS_NODE: 16,
   SID_EXHAUSTED: 12,
   SID_PENDING: 13,
   SID_REFUSED: 14,
@@ -42,6 +43,7 @@ const PROBLEM_TEXT: Record<number, string> = {
   [Why.SID_PENDING]: 'not announced yet: its SID is on its way to the kernel',
   [Why.SID_REFUSED]: 'not announced: the kernel refused its SID',
   [Why.SID_NONE]: 'not announced: the data plane has no SID for this family',
+  [Why.NOT_THIS_NODE]: 'next hop is not this node, though the neighbor is',
   [Why.NEXT_HOP_NOT_CONNECTED]: 'next hop is on no connected network of the VRF',
 }
 

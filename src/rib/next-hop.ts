@@ -3,10 +3,11 @@ import { copyBytes, putU16, putU32, u32 } from '../base/bytes.ts'
 import type { Id } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 
-/** One thing that paths forward to: a remote SID, a gateway in a VRF, or an interface. */
+/** One thing that paths forward to: a remote SID, a gateway in a VRF, an interface, this node. */
 export type NextHopId = Id<'nextHop'>
 
-export const NextHopKind = { SID: 1, GATEWAY: 2, DEVICE: 3 } as const
+/** NODE: this node itself, by the routes of its main table. */
+export const NextHopKind = { SID: 1, GATEWAY: 2, DEVICE: 3, NODE: 4 } as const
 export type NextHopKind = (typeof NextHopKind)[keyof typeof NextHopKind]
 
 export const Reach = { PENDING: 0, REACHABLE: 1, UNREACHABLE: 2 } as const
@@ -57,6 +58,11 @@ export class NextHopTable {
     return this.#take(NextHopKind.DEVICE, vrf, 7)
   }
 
+  /** What speakers of this node announce leads here; always reachable. */
+  node(): NextHopId {
+    return this.#take(NextHopKind.NODE, 0, 3)
+  }
+
   retain(id: NextHopId): void {
     if (id !== 0) this.#intern.retain(id)
   }
@@ -76,7 +82,7 @@ export class NextHopTable {
     return (this.#intern.bytes[at]! << 8) | this.#intern.bytes[at + 1]!
   }
 
-  /** A copy of the address (4 or 16 octets), empty for a device: for the resolver and `show`. */
+  /** A copy of the address (4 or 16 octets), empty for a device and this node: for the resolver and `show`. */
   addressOf(id: NextHopId): Uint8Array {
     if (this.kindOf(id) === NextHopKind.DEVICE) return new Uint8Array(0)
     return this.#intern.bytes.slice(this.#intern.atOf(id) + 3, this.#intern.endOf(id))

@@ -4,13 +4,12 @@
  */
 import { i32, u16 } from '../base/bytes.ts'
 import { AsSegment } from './as-path.ts'
-import { prefixSidFault } from './prefix-sid.ts'
 import { Attr } from './registry.ts'
-import { pmsiFault, tunnelFault } from './tunnel.ts'
+import { pmsiFault } from './tunnel.ts'
 import { UpdateReason } from './update-reason.ts'
 
 /** A reason, and how far behind the start of the value what it is about stands. */
-function faultOf(reason: number, offset: number): number {
+export function faultOf(reason: number, offset: number): number {
   return (offset << 8) | reason
 }
 
@@ -24,7 +23,7 @@ export function offsetOfFault(fault: number): number {
   return fault >>> 8
 }
 
-/** By type: 1 for the attributes that checkValue looks into. */
+/** By type: 1 for the attributes that checkValue looks into, HAS_FAMILY_CHECK for family-check.ts. */
 export const HAS_VALUE_CHECK = new Uint8Array(256)
 for (const type of [
   Attr.ORIGIN,
@@ -33,17 +32,16 @@ for (const type of [
   Attr.AGGREGATOR,
   Attr.AS4_AGGREGATOR,
   Attr.PMSI_TUNNEL,
-  Attr.TUNNEL_ENCAPSULATION,
   Attr.AIGP,
-  Attr.PREFIX_SID,
 ]) {
   HAS_VALUE_CHECK[type] = 1
 }
+export const HAS_FAMILY_CHECK = 2
+for (const type of [Attr.TUNNEL_ENCAPSULATION, Attr.PREFIX_SID]) {
+  HAS_VALUE_CHECK[type] = HAS_FAMILY_CHECK
+}
 
-/**
- * The fault of a value of the type, 0 for none. NEXT_HOP may be any address: whether it can be used
- * is for policy to say.
- */
+/** The fault of a value of the type, 0 for none. */
 export function checkValue(
   type: number,
   buf: Uint8Array,
@@ -53,10 +51,6 @@ export function checkValue(
   ebgp: boolean,
 ): number {
   switch (type) {
-    case Attr.PREFIX_SID: {
-      const fault = prefixSidFault(buf, at, end)
-      return fault === 0 ? 0 : fault + UpdateReason.PREFIX_SID
-    }
     case Attr.ORIGIN:
       return buf[at]! > 2 ? UpdateReason.ORIGIN_VALUE : 0
     case Attr.AS_PATH:
@@ -72,10 +66,6 @@ export function checkValue(
     case Attr.PMSI_TUNNEL: {
       const offset = pmsiFault(buf, at, end)
       return offset < 0 ? 0 : faultOf(UpdateReason.PMSI_TUNNEL, offset)
-    }
-    case Attr.TUNNEL_ENCAPSULATION: {
-      const offset = tunnelFault(buf, at, end)
-      return offset < 0 ? 0 : faultOf(UpdateReason.TUNNEL_TLV, offset)
     }
     default:
       return 0

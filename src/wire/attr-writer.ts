@@ -4,13 +4,8 @@
  * order and intern the bytes; NEXT_HOP and MP_REACH_NLRI are the packer's.
  */
 import { copyBytes, putBits, putU16, putU32 } from '../base/bytes.ts'
-import {
-  PrefixSidTlv,
-  SID_INFORMATION,
-  SID_STRUCTURE,
-  type SidStructure,
-  transposedBits,
-} from './prefix-sid.ts'
+import { type SidStructure, transposedBits } from './prefix-sid.ts'
+import { PrefixSidTlv, SID_INFORMATION, SID_STRUCTURE } from './prefix-sid-check.ts'
 import { Attr, AttrFlag } from './registry.ts'
 
 const WELL_KNOWN = AttrFlag.TRANSITIVE

@@ -1,7 +1,7 @@
 /** A Prefix-SID attribute (RFC 8669, RFC 9252) as plain objects, for tests, logs and the CLI. */
 import { hexOf, u16 } from '../base/bytes.ts'
 import { formatAddress } from './address.ts'
-import { PrefixSidTlv, SID_INFORMATION, SID_STRUCTURE } from './prefix-sid.ts'
+import { PrefixSidTlv, SID_INFORMATION, SID_STRUCTURE } from './prefix-sid-check.ts'
 import { behaviorName } from './registry.ts'
 
 /** One TLV: a service with its sub-TLVs, or the octets of one that is not known. */
@@ -45,8 +45,8 @@ export interface DecodedSubSubTlv {
 }
 
 const TLV_NAMES: Record<number, string> = {
-  1: 'Label-Index',
-  3: 'Originator SRGB',
+  [PrefixSidTlv.LABEL_INDEX]: 'Label-Index',
+  [PrefixSidTlv.ORIGINATOR_SRGB]: 'Originator SRGB',
   [PrefixSidTlv.SRV6_L3_SERVICE]: 'SRv6 L3 Service',
   [PrefixSidTlv.SRV6_L2_SERVICE]: 'SRv6 L2 Service',
 }

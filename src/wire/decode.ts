@@ -22,7 +22,7 @@ import {
 } from './decode-nlri.ts'
 import { type DecodedTlv, decodePrefixSid } from './decode-prefix-sid.ts'
 import { type DecodedPmsi, type DecodedTunnel, decodePmsi, decodeTunnels } from './decode-tunnel.ts'
-import { checkPrefixSid } from './prefix-sid.ts'
+import { checkPrefixSid } from './prefix-sid-check.ts'
 import { Attr, AttrFlag, attrName, ErrorCode, Family, familySpec, Outcome } from './registry.ts'
 import { parseUpdate } from './update-parser.ts'
 import { reasonText } from './update-reason.ts'

@@ -38,8 +38,6 @@ export {
 export { checkNlri } from './nlri-check.ts'
 export { NlriCursor } from './nlri-cursor.ts'
 export {
-  checkPrefixSid,
-  prefixSidErrorText,
   readServiceSid,
   rebuildSid,
   ServiceSid,
@@ -47,6 +45,7 @@ export {
   type SidStructure,
   sidProblemText,
 } from './prefix-sid.ts'
+export { checkPrefixSid, prefixSidErrorText } from './prefix-sid-check.ts'
 export * from './registry.ts'
 export { errorOf } from './update-error.ts'
 export { parseUpdate } from './update-parser.ts'

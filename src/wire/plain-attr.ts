@@ -32,19 +32,11 @@ export const PLAIN_SERVICE = 37
 
 /**
  * type(1) length(2) RESERVED(1), type(1) length(2) RESERVED1(1) SID(16) flags(1) behavior(2)
- * RESERVED2(1), type(1) length(2) LBL(1) LNL(1) FL(1) AL(1) TPOS-L(1) TPOS-O(1): are all of them
- * what they must be in so many octets?
+ * RESERVED2(1), type(1) length(2) structure(6): are types and lengths what they must be?
  */
 export function isPlainService(words: DataView, at: number): boolean {
   const service = words.getInt32(at) ^ 0x05002200
   const information = words.getInt32(at + 4) ^ 0x01001e00
   const structure = words.getInt32(at + 28) ^ 0x01000600
-  const bits = words.getInt32(at + 31)
-  const transposed = words.getUint8(at + 35)
-  return (
-    ((service | information | structure) & 0xffffff00) === 0 &&
-    (bits >>> 24) + ((bits >>> 16) & 0xff) + ((bits >>> 8) & 0xff) + (bits & 0xff) <= 128 &&
-    transposed <= 20 &&
-    transposed + words.getUint8(at + 36) <= 128
-  )
+  return ((service | information | structure) & 0xffffff00) === 0
 }

@@ -1,68 +1,24 @@
 /**
- * HOT: the Prefix-SID attribute (type 40) as the carrier of an SRv6 service: checks its tree of
- * TLVs, finds the SID of a route, puts transposed label bits back into it, and says what to write
- * (RFC 8669, RFC 9252). Offsets into the caller's bytes, nothing allocated. update-check.ts calls
- * checkPrefixSid; rib reads one ServiceSid per attribute set; vpn rebuilds one SID per route.
+ * HOT: the Prefix-SID attribute (type 40) as the carrier of an SRv6 service: finds the SID of a
+ * route, puts transposed label bits back into it, and says what to write (RFC 9252). Offsets into
+ * the caller's bytes, nothing allocated. rib reads one ServiceSid per attribute set; vpn rebuilds
+ * one SID per route.
  */
 import { getBits, putBits, u16 } from '../base/bytes.ts'
+import {
+  PrefixSidTlv,
+  SID_INFORMATION,
+  SID_INFORMATION_MIN,
+  SID_STRUCTURE,
+  TLV_HEADER,
+} from './prefix-sid-check.ts'
 import { behaviorSpec } from './registry.ts'
 
-/** TLV types inside the attribute (RFC 8669 §3, RFC 9252 §2). */
-export const PrefixSidTlv = { SRV6_L3_SERVICE: 5, SRV6_L2_SERVICE: 6 } as const
-/** The one SRv6 Service Sub-TLV type (RFC 9252 §3.1): SRv6 SID Information. */
-export const SID_INFORMATION = 1
-/** The one SRv6 Service Data Sub-Sub-TLV type (RFC 9252 §3.2.1): SRv6 SID Structure. */
-export const SID_STRUCTURE = 1
-
-/** Type and length of a TLV, sub-TLV or sub-sub-TLV. */
-const HEADER = 3
-/** RESERVED1(1) SID(16) flags(1) behavior(2) RESERVED2(1) */
-const SID_INFORMATION_MIN = 21
-const SID_STRUCTURE_LEN = 6
 /** The label field has 20 bits to carry transposed ones (RFC 9252 §4). */
 const LABEL_BITS = 20
 const SID_BITS = 128
 /** Label 3 with bottom of stack: what a label field says when nothing is transposed into it. */
 export const IMPLICIT_NULL_FIELD = 0x000031
-
-const PREFIX_SID_ERRORS = [
-  'ok',
-  'Prefix-SID without any TLV',
-  'TLV header cut off',
-  'TLV longer than the attribute',
-  'service TLV without its reserved octet',
-  'sub-TLV header cut off',
-  'sub-TLV longer than its service TLV',
-  'SID Information shorter than 21 octets',
-  'sub-sub-TLV header cut off',
-  'sub-sub-TLV longer than its SID Information',
-  'SID Structure of another length than 6',
-  'transposition length over 20 bits',
-  'transposition past the 128 bits of a SID',
-  'SID structure over 128 bits',
-] as const
-
-/** Why checkPrefixSid refused an attribute; the text is prefixSidErrorText. */
-export const PrefixSidError = {
-  EMPTY: 1,
-  TLV_HEADER: 2,
-  TLV_LENGTH: 3,
-  SERVICE_LENGTH: 4,
-  SUB_TLV_HEADER: 5,
-  SUB_TLV_LENGTH: 6,
-  SID_INFORMATION_LENGTH: 7,
-  SUB_SUB_TLV_HEADER: 8,
-  SUB_SUB_TLV_LENGTH: 9,
-  SID_STRUCTURE_LENGTH: 10,
-  TRANSPOSITION_LENGTH: 11,
-  TRANSPOSITION_RANGE: 12,
-  STRUCTURE_RANGE: 13,
-} as const
-
-/** The text of a reason returned by checkPrefixSid. */
-export function prefixSidErrorText(code: number): string {
-  return PREFIX_SID_ERRORS[code] ?? `prefix-sid error ${code}`
-}
 
 /** Why a well-formed attribute gives no SID to forward to; the text is sidProblemText. */
 export const SidProblem = {
@@ -73,6 +29,9 @@ export const SidProblem = {
   MULTICAST: 4,
   NOT_ROUTABLE: 5,
   WRONG_FAMILY: 6,
+  TRANSPOSITION_LENGTH: 7,
+  TRANSPOSITION_RANGE: 8,
+  STRUCTURE_RANGE: 9,
 } as const
 
 const SID_PROBLEMS = [
@@ -83,6 +42,9 @@ const SID_PROBLEMS = [
   'the SID is a multicast address',
   'the SID is a loopback or link-local address',
   'no SID whose behavior takes packets of this family',
+  'transposition length over 20 bits',
+  'transposition past the 128 bits of a SID',
+  'SID structure over 128 bits',
 ] as const
 
 /** The text of ServiceSid.problem. */
@@ -138,107 +100,6 @@ export class ServiceSid implements SidStructure {
 }
 
 /**
- * Checks the value of a Prefix-SID attribute: 0, or a PrefixSidError that makes the routes
- * withdrawn (RFC 9252 §7). Lengths count everywhere; the bit counts of a SID Structure only in the
- * first SRv6 L3 Service TLV, as the others are ignored and an L2 service has its own label rules.
- */
-export function checkPrefixSid(buf: Uint8Array, at: number, end: number): number {
-  return prefixSidFault(buf, at, end) & 0xff
-}
-
-/** The same with the offset from `at` of the TLV or field that is wrong above the low eight bits. */
-export function prefixSidFault(buf: Uint8Array, start: number, end: number): number {
-  if (start >= end) return PrefixSidError.EMPTY
-  let at = start
-  let firstL3 = true
-  while (at < end) {
-    if (end - at < HEADER) return fault(PrefixSidError.TLV_HEADER, start, at)
-    const type = buf[at]!
-    const valueAt = at + HEADER
-    const tlvEnd = valueAt + u16(buf, at + 1)
-    if (tlvEnd > end) return fault(PrefixSidError.TLV_LENGTH, start, at)
-    if (type === PrefixSidTlv.SRV6_L3_SERVICE || type === PrefixSidTlv.SRV6_L2_SERVICE) {
-      const isL3 = type === PrefixSidTlv.SRV6_L3_SERVICE
-      const error = checkService(buf, start, valueAt, tlvEnd, isL3 && firstL3)
-      if (error !== 0) return error
-      if (isL3) firstL3 = false
-    }
-    at = tlvEnd
-  }
-  return 0
-}
-
-function fault(error: number, start: number, at: number): number {
-  return ((at - start) << 8) | error
-}
-
-/** RESERVED(1) sub-TLVs */
-function checkService(
-  buf: Uint8Array,
-  start: number,
-  at: number,
-  end: number,
-  checkBits: boolean,
-): number {
-  if (at >= end) return fault(PrefixSidError.SERVICE_LENGTH, start, at - HEADER)
-  at++
-  while (at < end) {
-    if (end - at < HEADER) return fault(PrefixSidError.SUB_TLV_HEADER, start, at)
-    const valueAt = at + HEADER
-    const subEnd = valueAt + u16(buf, at + 1)
-    if (subEnd > end) return fault(PrefixSidError.SUB_TLV_LENGTH, start, at)
-    if (buf[at] === SID_INFORMATION) {
-      if (subEnd - valueAt < SID_INFORMATION_MIN) {
-        return fault(PrefixSidError.SID_INFORMATION_LENGTH, start, at)
-      }
-      const error = checkSidData(buf, start, valueAt + SID_INFORMATION_MIN, subEnd, checkBits)
-      if (error !== 0) return error
-    }
-    at = subEnd
-  }
-  return 0
-}
-
-/** The sub-sub-TLVs of one SID Information. */
-function checkSidData(
-  buf: Uint8Array,
-  start: number,
-  at: number,
-  end: number,
-  checkBits: boolean,
-): number {
-  let first = true
-  while (at < end) {
-    if (end - at < HEADER) return fault(PrefixSidError.SUB_SUB_TLV_HEADER, start, at)
-    const valueAt = at + HEADER
-    const dataEnd = valueAt + u16(buf, at + 1)
-    if (dataEnd > end) return fault(PrefixSidError.SUB_SUB_TLV_LENGTH, start, at)
-    if (buf[at] === SID_STRUCTURE) {
-      if (dataEnd - valueAt !== SID_STRUCTURE_LEN) {
-        return fault(PrefixSidError.SID_STRUCTURE_LENGTH, start, at)
-      }
-      const error = checkBits && first ? checkStructure(buf, valueAt) : 0
-      if (error !== 0) return fault(error, start, at)
-      first = false
-    }
-    at = dataEnd
-  }
-  return 0
-}
-
-/** LBL(1) LNL(1) FL(1) AL(1) TPOS-L(1) TPOS-O(1) */
-function checkStructure(buf: Uint8Array, at: number): number {
-  const transposed = buf[at + 4]!
-  if (transposed > LABEL_BITS) return PrefixSidError.TRANSPOSITION_LENGTH
-  if (transposed + buf[at + 5]! > SID_BITS) return PrefixSidError.TRANSPOSITION_RANGE
-  return structureBits(buf, at) > SID_BITS ? PrefixSidError.STRUCTURE_RANGE : 0
-}
-
-function structureBits(buf: Uint8Array, at: number): number {
-  return buf[at]! + buf[at + 1]! + buf[at + 2]! + buf[at + 3]!
-}
-
-/**
  * Finds the SID for packets of the wanted families in a value that checkPrefixSid accepted: the
  * first usable one of the first SRv6 L3 Service TLV (RFC 9252 §2, §3). An unknown or opaque
  * behavior takes any family: it is the egress's affair. False, and out.problem, if there is none.
@@ -252,18 +113,18 @@ export function readServiceSid(
   wantV6: boolean,
 ): boolean {
   out.reset()
-  while (at < end && buf[at] !== PrefixSidTlv.SRV6_L3_SERVICE) at += HEADER + u16(buf, at + 1)
+  while (at < end && buf[at] !== PrefixSidTlv.SRV6_L3_SERVICE) at += TLV_HEADER + u16(buf, at + 1)
   if (at >= end) return false
   out.family = PrefixSidTlv.SRV6_L3_SERVICE
   out.problem = SidProblem.NO_SID
-  const tlvEnd = at + HEADER + u16(buf, at + 1)
-  at += HEADER + 1
+  const tlvEnd = at + TLV_HEADER + u16(buf, at + 1)
+  at += TLV_HEADER + 1
   while (at < tlvEnd) {
-    const subEnd = at + HEADER + u16(buf, at + 1)
+    const subEnd = at + TLV_HEADER + u16(buf, at + 1)
     if (buf[at] === SID_INFORMATION) {
-      const problem = problemOf(buf, at + HEADER, wantV4, wantV6)
+      const problem = problemOf(buf, at + TLV_HEADER, subEnd, wantV4, wantV6)
       if (problem === SidProblem.NONE) {
-        takeSid(buf, at + HEADER, subEnd, out)
+        takeSid(buf, at + TLV_HEADER, subEnd, out)
         return true
       }
       // Of several unusable SIDs the first one's reason is shown.
@@ -274,13 +135,44 @@ export function readServiceSid(
   return false
 }
 
-function problemOf(buf: Uint8Array, infoAt: number, wantV4: boolean, wantV6: boolean): number {
+function problemOf(
+  buf: Uint8Array,
+  infoAt: number,
+  end: number,
+  wantV4: boolean,
+  wantV6: boolean,
+): number {
   const problem = sidProblem(buf, infoAt + 1)
   if (problem !== SidProblem.NONE) return problem
+  const structure = structureProblem(buf, structureAt(buf, infoAt, end))
+  if (structure !== SidProblem.NONE) return structure
   const spec = behaviorSpec(u16(buf, infoAt + 18))
   if (spec === undefined) return SidProblem.NONE
   const fits = (!wantV4 || spec.v4) && (!wantV6 || spec.v6)
   return fits ? SidProblem.NONE : SidProblem.WRONG_FAMILY
+}
+
+/** Where the value of the first SID Structure stands, -1 without one. */
+function structureAt(buf: Uint8Array, infoAt: number, end: number): number {
+  let at = infoAt + SID_INFORMATION_MIN
+  while (at < end && buf[at] !== SID_STRUCTURE) at += TLV_HEADER + u16(buf, at + 1)
+  return at < end ? at + TLV_HEADER : -1
+}
+
+/**
+ * LBL(1) LNL(1) FL(1) AL(1) TPOS-L(1) TPOS-O(1): bit counts that cannot be make the SID invalid,
+ * not the attribute malformed (RFC 9252 §7).
+ */
+function structureProblem(buf: Uint8Array, at: number): number {
+  if (at < 0) return SidProblem.NONE
+  const transposed = buf[at + 4]!
+  if (transposed > LABEL_BITS) return SidProblem.TRANSPOSITION_LENGTH
+  if (transposed + buf[at + 5]! > SID_BITS) return SidProblem.TRANSPOSITION_RANGE
+  return structureBits(buf, at) > SID_BITS ? SidProblem.STRUCTURE_RANGE : SidProblem.NONE
+}
+
+function structureBits(buf: Uint8Array, at: number): number {
+  return buf[at]! + buf[at + 1]! + buf[at + 2]! + buf[at + 3]!
 }
 
 /** Fills `out` from RESERVED1(1) SID(16) flags(1) behavior(2) RESERVED2(1) sub-sub-TLVs. */
@@ -289,10 +181,8 @@ function takeSid(buf: Uint8Array, infoAt: number, end: number, out: ServiceSid):
   out.behavior = u16(buf, infoAt + 18)
   out.problem = SidProblem.NONE
   out.clearStructure()
-  let at = infoAt + SID_INFORMATION_MIN
-  while (at < end && buf[at] !== SID_STRUCTURE) at += HEADER + u16(buf, at + 1)
-  if (at >= end) return
-  at += HEADER
+  const at = structureAt(buf, infoAt, end)
+  if (at < 0) return
   out.hasStructure = true
   out.blockBits = buf[at]!
   out.nodeBits = buf[at + 1]!

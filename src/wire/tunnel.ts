@@ -73,9 +73,46 @@ export const TunnelSubTlv = {
   UDP_DESTINATION_PORT: 8,
 } as const
 
+/** What hasEndpoint tells tunnels apart by: reserved(4) address family(2) address. */
+const ENDPOINT_NONE = 6
+const ENDPOINT_V4 = 10
+const ENDPOINT_V6 = 22
+const AFI_V4 = 1
+const AFI_V6 = 2
+
+/**
+ * Is there a tunnel with exactly one well-formed egress endpoint, in a value tunnelFault has passed?
+ * Others are ignored, and an attribute without any is malformed (RFC 9012 §3.1, §13).
+ */
+export function hasEndpoint(buf: Uint8Array, at: number, end: number): boolean {
+  for (let k = at; k < end; ) {
+    const tlvEnd = k + TUNNEL_HEADER + u16(buf, k + 2)
+    let good = 0
+    let all = 0
+    for (let sub = k + TUNNEL_HEADER; sub < tlvEnd; ) {
+      const next = subTlvEnd(buf, sub, tlvEnd)
+      if (buf[sub] === TunnelSubTlv.TUNNEL_EGRESS_ENDPOINT) {
+        all++
+        if (isEndpoint(buf, sub + 2, next)) good++
+      }
+      sub = next
+    }
+    if (all === 1 && good === 1) return true
+    k = tlvEnd
+  }
+  return false
+}
+
+function isEndpoint(buf: Uint8Array, at: number, end: number): boolean {
+  const length = end - at
+  if (length === ENDPOINT_NONE) return u16(buf, at + 4) === 0
+  if (length === ENDPOINT_V4) return u16(buf, at + 4) === AFI_V4
+  return length === ENDPOINT_V6 && u16(buf, at + 4) === AFI_V6
+}
+
 /**
  * Offset from `at` of the TLV or sub-TLV that does not end where its parent says, -1 when all do
- * (RFC 9012 §13). What a sub-TLV holds is no reason to refuse the attribute.
+ * (RFC 9012 §13). What other sub-TLVs hold is no reason to refuse the attribute.
  */
 export function tunnelFault(buf: Uint8Array, at: number, end: number): number {
   let k = at

@@ -2,6 +2,7 @@
  * HOT: the form of one path attribute and of the message as a whole, RFC 7606. Verdicts go into
  * the view as numbers; nothing throws and nothing is allocated. Called by update-parser.ts.
  */
+import { i32 } from '../base/bytes.ts'
 import { HAS_VALUE_CHECK, offsetOfFault, reasonOfFault } from './attr-check.ts'
 import { ITEM_SIZE, MAX_VALUE, MIN_VALUE } from './attribute.ts'
 import {
@@ -36,6 +37,7 @@ export const AttrRule = {
   MP_REACH: 4,
   MP_UNREACH: 5,
   PREFIX_SID: 6,
+  NEXT_HOP: 9,
   /** By checkValue. */
   VALUE: 7,
   /** By checkFlags. */
@@ -54,6 +56,8 @@ function howOf(type: number, kind: number): number {
       return AttrRule.MP_UNREACH
     case Attr.PREFIX_SID:
       return AttrRule.PREFIX_SID
+    case Attr.NEXT_HOP:
+      return AttrRule.NEXT_HOP
   }
   if (HAS_VALUE_CHECK[type] !== 0) return AttrRule.VALUE
   const min = MIN_VALUE[type]!
@@ -103,13 +107,30 @@ export function checkFlags(view: UpdateView, row: number, session: UpdateSession
   if (unwanted !== UpdateReason.NONE) {
     failAttribute(view, row, Outcome.ATTRIBUTE_DISCARD, unwanted)
   } else if (EXPECTED_FLAGS[type] !== NEVER) {
-    const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
-    failAttribute(view, row, outcome, UpdateReason.FLAGS, at, at + 1)
+    failAttribute(
+      view,
+      row,
+      badFlagsOutcome(type, view.attrFlags(row)),
+      UpdateReason.FLAGS,
+      at,
+      at + 1,
+    )
   } else if ((view.attrFlags(row) & AttrFlag.OPTIONAL) === 0) {
     const reason = UpdateReason.UNRECOGNIZED_WELL_KNOWN
     failAttribute(view, row, Outcome.SESSION_RESET, reason, at, at + 2)
   }
   return view.outcome !== Outcome.SESSION_RESET
+}
+
+/**
+ * An attribute's own handling of wrong flags is that of the Transitive bit (RFC 7311 §3.2); what is
+ * not even optional is treated as withdraw, or worse, as any other.
+ */
+function badFlagsOutcome(type: number, flags: number): Outcome {
+  const outcome = BAD_FLAGS_OUTCOME[type]! as Outcome
+  const isOptionalWrong = ((flags ^ EXPECTED_FLAGS[type]!) & AttrFlag.OPTIONAL) !== 0
+  const { TREAT_AS_WITHDRAW } = Outcome
+  return isOptionalWrong && outcome < TREAT_AS_WITHDRAW ? TREAT_AS_WITHDRAW : outcome
 }
 
 /** The verdict on a length that is not as specified. */
@@ -118,9 +139,13 @@ export function failLength(view: UpdateView, row: number): void {
 }
 
 /** The verdict on a value: `fault` is what checkValue gave. */
-export function failValue(view: UpdateView, row: number, fault: number): void {
+export function failValue(
+  view: UpdateView,
+  row: number,
+  fault: number,
+  outcome: Outcome = MALFORMED_OUTCOME[view.attrType(row)]! as Outcome,
+): void {
   const reason = reasonOfFault(fault)
-  const outcome = MALFORMED_OUTCOME[view.attrType(row)]! as Outcome
   const at = reason === UpdateReason.LENGTH ? view.attrAt[row]! + 2 : view.attrValueAt(row)
   const faultAt = at + offsetOfFault(fault)
   failAttribute(view, row, outcome, reason, faultAt, faultEnd(view, row, reason, faultAt))
@@ -184,6 +209,8 @@ function subcodeOf(reason: number, type: number): number {
       return UpdateError.MALFORMED_ATTRIBUTE_LIST
     case UpdateReason.FLAGS:
       return UpdateError.ATTRIBUTE_FLAGS_ERROR
+    case UpdateReason.NEXT_HOP_ADDRESS:
+      return UpdateError.INVALID_NEXT_HOP_ATTRIBUTE
     case UpdateReason.ORIGIN_VALUE:
       return UpdateError.INVALID_ORIGIN_ATTRIBUTE
     case UpdateReason.LENGTH:
@@ -216,6 +243,25 @@ export function checkNlriFound(view: UpdateView): void {
   view.fail(Outcome.SESSION_RESET, UpdateReason.NO_NLRI, errorSubcode, errorAttr, errorAt, errorEnd)
   view.faultAt = faultAt
   view.faultEnd = faultEnd
+}
+
+/** The three highest bits of 224.0.0.0/3: multicast and class E. */
+export const HIGH = 0xe0
+const CLASS_E = 0xf0
+const BROADCAST = -1
+
+/**
+ * NEXT_HOP must be an address a host may have (RFC 4271 §6.3, RFC 7606 §3 e). 0.0.0.0 and 127/8 are
+ * left to whoever resolves next hops: speakers on the same machine send them.
+ */
+export function checkNextHop(view: UpdateView): void {
+  const row = view.indexOf(Attr.NEXT_HOP)
+  if (row < 0) return
+  const at = view.attrValueAt(row)
+  const first = view.buf[at]!
+  if ((first & HIGH) !== HIGH || view.attrOutcome[row] !== Outcome.OK) return
+  if (first >= CLASS_E && i32(view.buf, at) !== BROADCAST) return
+  failValue(view, row, UpdateReason.NEXT_HOP_ADDRESS)
 }
 
 function requireAttribute(view: UpdateView, type: number): void {

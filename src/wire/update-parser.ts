@@ -2,9 +2,9 @@
  * HOT: parseUpdate walks one UPDATE once and leaves offsets and a verdict in the session's view.
  * Never throws, allocates nothing, malformed input included. Called by session.ts per message.
  */
-
-import { checkValue } from './attr-check.ts'
+import { checkValue, HAS_FAMILY_CHECK, HAS_VALUE_CHECK } from './attr-check.ts'
 import { ATTR_BIT, ITEM_SIZE, MAX_VALUE, MIN_VALUE, OTHER_ATTR_BIT } from './attribute.ts'
+import { checkFamilyAttrs } from './family-check.ts'
 import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
 import { isPlainPath, isPlainService, PLAIN_SERVICE } from './plain-attr.ts'
@@ -13,10 +13,12 @@ import {
   ATTR_RULES,
   AttrRule,
   checkFlags,
+  checkNextHop,
   checkNlriFound,
   FLAGS_CHECKED as FLAGS,
   failLength,
   failValue,
+  HIGH,
   requireMandatory,
 } from './update-check.ts'
 import { UpdateReason } from './update-reason.ts'
@@ -68,8 +70,10 @@ export function parseUpdate(
   } else if (view.attrCount <= 1 && view.outcome === OK) {
     view.endOfRib = endOfRibFamily(view, session)
   }
+  if (view.hasOpenAttr === true) checkFamilyAttrs(view, hasNlri)
   const wanted = hasNlri ? MANDATORY_CLASSIC : view.reachEnd !== 0 ? MANDATORY : 0
   if ((view.attrBits & wanted) !== wanted) requireMandatory(view, hasNlri)
+  if (hasNlri && view.hasOpenAttr === true) checkNextHop(view)
   if (view.outcome === TREAT_AS_WITHDRAW) checkNlriFound(view)
   return view.outcome
 }
@@ -96,7 +100,9 @@ const OTHER = OTHER_ATTR_BIT
 const PLAIN = PLAIN_SERVICE
 const FLAGS_CHECKED = FLAGS << 24
 const EXTENDED = AttrFlag.EXTENDED_LENGTH << 24
-const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTED } = AttrRule
+const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTED, NEXT_HOP } =
+  AttrRule
+const HIGH_OCTET = HIGH
 
 /**
  * All path attributes into the rows, each checked; false when one ends the session. What most
@@ -145,6 +151,9 @@ function walkAttributes(
       if (!isPlainPath(words, valueAt, end)) checkOne(view, row - 1, session)
     } else if (check === ORIGIN) {
       if (length !== 1 || words.getUint8(valueAt) > 2) checkOne(view, row - 1, session)
+    } else if (check === NEXT_HOP) {
+      if (length !== 4) failLength(view, row - 1)
+      else if (words.getUint8(valueAt) >= HIGH_OCTET) view.hasOpenAttr = true
     } else if (check === ITEMS) {
       if (length === 0 || (length & (rule >>> 8) & 0xff) !== 0) failLength(view, row - 1)
     } else if (check === MP_REACH) {
@@ -189,6 +198,10 @@ function checkOne(view: UpdateView, row: number, session: UpdateSession): void {
   const end = view.attrEnd(row)
   if (isBadLength(type, end - at)) {
     failLength(view, row)
+    return
+  }
+  if (HAS_VALUE_CHECK[type] === HAS_FAMILY_CHECK) {
+    view.hasOpenAttr = true
     return
   }
   const fault = checkValue(type, view.buf, at, end, session.asn4, session.ebgp)

@@ -1,5 +1,5 @@
 /** What parseUpdate found wrong, as a number in the view and as a text for logs. */
-import { prefixSidErrorText } from './prefix-sid.ts'
+import { prefixSidErrorText } from './prefix-sid-check.ts'
 
 export const UpdateReason = {
   NONE: 0,
@@ -28,6 +28,8 @@ export const UpdateReason = {
   NO_NLRI: 23,
   PMSI_TUNNEL: 24,
   TUNNEL_TLV: 25,
+  TUNNEL_ENDPOINT: 26,
+  NEXT_HOP_ADDRESS: 27,
   /** This and above: PREFIX_SID + the reason of checkPrefixSid. */
   PREFIX_SID: 64,
 } as const
@@ -59,6 +61,8 @@ const TEXTS = [
   'attribute error in a message without reachable NLRI',
   'PMSI tunnel of an undefined type, or an identifier that is none of its type',
   'tunnel TLV or sub-TLV that does not end where it should',
+  'no tunnel with exactly one egress endpoint',
+  'next hop that is no address of a host',
 ] as const
 
 /** The text of UpdateView.reason. */

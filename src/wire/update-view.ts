@@ -89,6 +89,9 @@ export class UpdateView {
   /** Occurrences left out of the columns because the type had been seen (RFC 7606 §3 g). */
   duplicates = 0
 
+  /** For parseUpdate: there is an attribute that is judged when all fields are known. */
+  hasOpenAttr = false
+
   asn4 = true
   addPath = 0
   multipleLabels = 0
@@ -125,6 +128,7 @@ export class UpdateView {
     this.at = at
     this.end = end
     this.nlriEnd = end
+    if (this.hasOpenAttr === true) this.hasOpenAttr = false
     if (this.reachEnd !== 0) this.#clearReach()
     if (this.unreachEnd !== 0) this.#clearUnreach()
     if (this.reason !== 0) this.#clearVerdict()

@@ -434,11 +434,14 @@ t.test('a wrong command line: exit status 2 and what was expected', async (t) =>
     await wrong('show routes 10.0.0.1/24'),
     'prefix: "10.0.0.1/24": expected 10.0.0.0/24 (there are bits set behind the prefix length)',
   )
-  t.equal(await wrong('show routes red'), '"red": expected [vrf NAME | vpn] [PREFIX | ADDRESS]')
+  t.equal(
+    await wrong('show routes red'),
+    '"red": expected [vrf NAME | vpn | node] [PREFIX | ADDRESS]',
+  )
   t.equal(await wrong('show routes vrf'), 'vrf: expected the name of a VRF')
   t.equal(
     await wrong('show routes 10.0.0.0/8 10.0.0.0/9'),
-    '"10.0.0.0/9": expected [vrf NAME | vpn] [PREFIX | ADDRESS]',
+    '"10.0.0.0/9": expected [vrf NAME | vpn | node] [PREFIX | ADDRESS]',
   )
   t.equal(
     await wrong('show routes --family ipv4'),
@@ -456,7 +459,7 @@ t.test('a wrong command line: exit status 2 and what was expected', async (t) =>
 t.test('--help and --version need no daemon', async (t) => {
   const { status, out } = await run('--help', '/nonexistent')
   t.equal(status, 0)
-  t.match(out, /show routes \[vrf NAME \| vpn\] \[PREFIX \| ADDRESS\]/)
+  t.match(out, /show routes \[vrf NAME \| vpn \| node\] \[PREFIX \| ADDRESS\]/)
   t.ok(out.split('\n').every((line) => line.length <= 80))
   t.match(await run('--version', '/nonexistent'), { status: 0, out: /^\d+\.\d+\.\d+\n$/ })
 })
@@ -500,5 +503,27 @@ FAILED   VRF devices          the module vrf is not loaded
     source.findings = source.findings.filter(({ state }) => state !== 'failed')
     t.equal((await show('doctor')).status, 0, 'a warning is no failure')
     t.same(JSON.parse((await show('doctor --json')).out), source.findings)
+  },
+)
+
+t.test(
+  'show routes node: which network each prefix of this node is in, or why in none',
+  async (t) => {
+    const { show } = await serve(t)
+    const { out } = await show('show routes node')
+    t.equal(
+      out.split('\n').slice(2).join('\n'),
+      `\
+    VRF  Prefix          Next hop / SID  From       AS path  State
+*>  red  10.244.8.0/26   127.0.0.1       127.0.0.1  64512    in VRF red
+*>  -    10.244.16.0/26  127.0.0.1       127.0.0.1  64512    not in the pools of VRF red
+
+2 prefixes, 2 paths
+`,
+    )
+    t.match(
+      (await show('show routes node 10.244.16.0/26')).out,
+      'Network: not in the pools of VRF red',
+    )
   },
 )

@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/base/logger.ts'
 import { startApi } from '../../src/daemon/api-server.ts'
 import {
   FakeShowSource,
+  LOCATORS,
   NEIGHBORS,
   ROUTES,
   SIDS,
@@ -65,6 +66,7 @@ t.test('each path answers with its tables as JSON', async (t) => {
   t.same((await get('/v1/neighbors')).body, { neighbors: NEIGHBORS })
   t.same((await get('/v1/vrfs')).body, { vrfs: VRFS })
   t.same((await get('/v1/sids')).body, { sids: SIDS })
+  t.same((await get('/v1/locators')).body, { locators: LOCATORS })
   t.same((await get('/v1/status')).body, STATUS)
 })
 
@@ -73,8 +75,8 @@ t.test('routes: the query reaches the source in canonical form', async (t) => {
   await get('/v1/routes?vrf=red&prefix=2001:DB8:0:0::/32&family=ipv6-unicast&limit=7')
   await get('/v1/routes?table=vpn&prefix=2001:DB8:0:0::7')
   t.match(source.asked, [
-    { vrf: 'red', prefix: '2001:db8::/32', family: 'ipv6-unicast', vpn: false, limit: 8 },
-    { vpn: true, prefix: '2001:db8::7' },
+    { vrf: 'red', prefix: '2001:db8::/32', family: 'ipv6-unicast', table: undefined, limit: 8 },
+    { table: 'vpn', prefix: '2001:db8::7' },
   ])
 })
 
@@ -120,13 +122,10 @@ t.test('a question that cannot be answered is refused in words', async (t) => {
     await refused('/v1/routes?family=ipv4'),
     '400 family: expected ipv4-unicast, ipv6-unicast, vpnv4 or vpnv6',
   )
-  t.equal(await refused('/v1/routes?table=main'), '400 table: expected vpn')
+  t.equal(await refused('/v1/routes?table=main'), '400 table: expected vpn or node')
   t.equal(await refused('/v1/routes?colour=red'), '400 unknown parameter colour')
   t.equal(await refused('/v1/routes?limit=0'), '400 limit: expected a number from 1 to 2000000')
-  t.equal(
-    await refused('/v1/routes?vrf=red&table=vpn'),
-    '400 vrf and table=vpn: expected one of them',
-  )
+  t.equal(await refused('/v1/routes?vrf=red&table=vpn'), '400 vrf and table: expected one of them')
   t.equal(await refused('/v2'), '404 no such path: GET /v2')
 })
 

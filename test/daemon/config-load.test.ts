@@ -92,7 +92,7 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
   [
     'a key that resembles none',
     edit(10, '    rd: "65000:110"', '    colour: red'),
-    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, sids, interfaces, redistribute, maximum-paths, static-routes, neighbors',
+    '11:5 vrfs.red.colour: unknown key: expected one of table, device, rd, route-targets, locator, sid, sids, interfaces, redistribute, maximum-paths, static-routes, neighbors, networks',
   ],
   [
     'a key with an underscore',

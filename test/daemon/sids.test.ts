@@ -144,6 +144,12 @@ t.test('per-ce: End.DX4 and End.DX6 a gateway, on the wire and in the kernel', a
   ])
 })
 
+t.test('End.DX4 needs the core without a reverse path filter, End.DT4 does not', async (t) => {
+  const core = 'net/ipv4/conf/core/rp_filter'
+  t.equal((await pe()).kernel.sysctls.get(core), '0')
+  t.equal((await pe({ red: 'sid: per-family' })).kernel.sysctls.get(core), undefined)
+})
+
 t.test('a kernel that takes its time: the same', async (t) => {
   const kernel = peKernel()
   kernel.meanwhile = () => calm(3)
@@ -172,6 +178,19 @@ t.test('a restart gives each CE its SID again and writes nothing', async (t) => 
   t.same(written, [])
 })
 
+t.test('without VRF devices: the same SIDs, the same after a restart', async (t) => {
+  const setting = { dataplane: '{ mode: table }' }
+  const { kernel, remote: first } = await running(setting)
+  t.same(told(first), PER_CE)
+  const before = [...kernel.sids.keys()].sort()
+  const operations = kernel.operations.length
+  const { remote } = await running(setting, kernel)
+  t.same(told(remote), PER_CE)
+  t.same([...kernel.sids.keys()].sort(), before)
+  const written = kernel.operations.slice(operations).filter(({ what }) => what === 'sid')
+  t.same(written, [])
+})
+
 t.test('the last route of a CE goes: its SID drains, and its function is free then', async (t) => {
   const { router, remote, ce1 } = await running()
   await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24'))
@@ -190,13 +209,18 @@ t.test('the last route of a CE goes: its SID drains, and its function is free th
 })
 
 t.test('a neighbour that has not been told holds the draining up', async (t) => {
-  const { router, remote, ce1 } = await running()
+  const { router, remote, ce1 } = await running({ dataplane: '{ sid-drain-time: 5 }' })
   Object.assign(remote.transport, { stalled: true, unsent: 1e6 })
   await ce1.send(ce4(CE1, 65101, '10.77.0.0/24'))
-  await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24'))
-  await ce1.send(ce4(CE1, 65101, '10.77.0.0/24'))
-  await router.pass(1)
+  await ce1.send(gone4('10.1.0.0/24', '10.11.0.0/24', '10.77.0.0/24'))
+  await router.pass(20)
+  t.ok(told(await remote.hear()).some((line) => line.includes('fcbb:bb00:1:3::')))
   t.same(kernelSids(router), PER_CE_KERNEL)
+  Object.assign(remote.transport, { stalled: false, unsent: 0 })
+  remote.transport.handler!.onWritable()
+  await router.pass(6)
+  t.notOk(told(await remote.hear()).some((line) => line.includes('fcbb:bb00:1:3::')))
+  t.notOk(kernelSids(router).some((line) => line.includes('1:3::')))
 })
 
 t.test('a CE’s interface goes down: never into the main table; and up: the same SID', async (t) => {
@@ -224,6 +248,7 @@ t.test('a SID that the kernel refuses: its routes are not announced and say why'
   const [route] = router.show.routes({ vrf: 'red', prefix: '10.1.0.0/24' })
   t.match(route!.notAnnounced, /^not announced: the kernel refused its SID: .*EEXIST/)
   t.match(router.show.sids()[2], { state: 'failed', why: /EEXIST/ })
+  t.same(router.show.status().problems, ['2 SIDs refused by the kernel: see show sids'])
   kernel.fail = () => 0
   await router.kernelChanged('route')
   await remote.hear()

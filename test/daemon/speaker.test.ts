@@ -532,7 +532,7 @@ t.test('what a VRF exports does not come back to it, not even from a neighbour',
   const more = [localPref(500), extCommunities(routeTarget('65000:10')), transposed()]
   await remote.send(update({ attrs: [...attrs, ...more] }))
   t.ok(router.fib(10).includes('10.1.0.0/24 via 172.16.1.2 dev red'))
-  const [route] = router.show.routes({ vpn: true, prefix: '10.1.0.0/24' })
+  const [route] = router.show.routes({ table: 'vpn', prefix: '10.1.0.0/24' })
   t.match(route!.paths, [{ best: true }, { best: false, why: /address of this router/ }])
 })
 
@@ -682,13 +682,13 @@ t.test(
     const operations = kernel.operations.length
     await remote.lose()
     t.ok(router.fib(10).includes(`10.3.0.0/24 seg6 ${SID}`))
-    t.match(router.show.routes({ vpn: true, prefix: '10.2.0.0/24' })[0], {
+    t.match(router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })[0], {
       paths: [{ stale: true }],
     })
     await remote.up({ families: VPN, restarting: true, time: 30 })
     await remote.send(vpn(['10.2.0.0/24']))
     t.equal(kernel.operations.length, operations, 'the kernel hears nothing of it')
-    t.match(router.show.routes({ vpn: true, prefix: '10.2.0.0/24' })[0], {
+    t.match(router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })[0], {
       paths: [{ stale: false }],
     })
     await remote.endOfRib('vpnv4')

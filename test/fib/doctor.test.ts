@@ -75,6 +75,7 @@ const TRAPS: [trap: string, host: Parameters<typeof hostWith>[0], subject: Parti
   ['net.vrf.strict_mode is off',     { settings: { 'net/vrf/strict_mode': '0' } }, {}, 'failed', /^is 0, expected 1: the kernel refuses the SIDs/, 'sysctl -w net.vrf.strict_mode=1'],
   ['rp_filter on all',               { settings: { 'net/ipv4/conf/all/rp_filter': '2' } }, {}, 'failed', /IPv4 that comes out of SRv6 is dropped/, 'sysctl -w net.ipv4.conf.all.rp_filter=0'],
   ['rp_filter on the VRF device',    { settings: { 'net/ipv4/conf/vrf-red/rp_filter': '1' } }, {}, 'failed', /dropped on vrf-red/, 'sysctl -w net.ipv4.conf.vrf-red.rp_filter=0'],
+  ['rp_filter on the core, SIDs a CE', { settings: { 'net/ipv4/conf/core0/rp_filter': '2' } }, { behaviors: [Behavior.END_DX4] }, 'failed', /dropped on core0/, 'sysctl -w net.ipv4.conf.core0.rp_filter=0'],
   ['no IPv6 on the VRF device',      { settings: { 'net/ipv6/conf/vrf-red/disable_ipv6': '1' } }, {}, 'failed', /SIDs through vrf-red/, 'sysctl -w net.ipv6.conf.vrf-red.disable_ipv6=0'],
   ['IPv4 is not forwarded',          { settings: { 'net/ipv4/ip_forward': '0' } }, {}, 'failed', /IPv4 of VPNs is not forwarded/, 'sysctl -w net.ipv4.ip_forward=1'],
   ['IPv6 is not forwarded',          { settings: { 'net/ipv6/conf/all/forwarding': '0' } }, {}, 'failed', /IPv6 and SRv6/, 'sysctl -w net.ipv6.conf.all.forwarding=1'],

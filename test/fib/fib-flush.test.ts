@@ -61,7 +61,7 @@ t.test('the next batch is filled while the kernel works on one', async (t) => {
   const flushed = fib.flush()
   await kernel.runOut()
   await flushed
-  t.equal(kernel.most, 2)
+  t.equal(kernel.most, 4)
   t.equal(kernel.routes.size, 10_000)
   t.same(fib.counts, { wanted: 10_000, installed: 10_000, failed: 0, stale: 0 })
 
@@ -142,6 +142,23 @@ t.test('want of memory is tried again after pauses that double, up to five secon
   clock.advance(5000)
   await fib.flush()
   t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+})
+
+t.test('thousands of refused routes are not asked for again at every change', async (t) => {
+  const { kernel, clock, fib } = setUp(new FakeKernel())
+  kernel.fail = ({ what }) => (what === 'route' ? Errno.EPERM : 0)
+  for (let n = 0; n < 3000; n++) fib.want(10, 4, net(n), 0, 24, RouteKind.THROW, 0)
+  await fib.flush()
+  for (let change = 0; change < 20; change++) {
+    fib.retryFailed()
+    await fib.flush()
+    clock.advance(200)
+  }
+  t.equal(kernel.operations.length, 6000, 'once at the first change')
+  kernel.fail = () => 0
+  clock.advance(1000)
+  await fib.flush()
+  t.same(fib.counts, { wanted: 3000, installed: 3000, failed: 0, stale: 0 }, 'and a little later')
 })
 
 t.test(

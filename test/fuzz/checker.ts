@@ -9,7 +9,7 @@ import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { reasonText } from '../../src/wire/update-reason.ts'
 import { UpdateView } from '../../src/wire/update-view.ts'
 import { ChunkCheck } from './chunks.ts'
-import { digestOf, nlriOf } from './digest.ts'
+import { digestOf, nlriOf, sidsOf } from './digest.ts'
 import { type FuzzInput, MAX_BODY, SESSIONS } from './input.ts'
 import { type Invariant, InvariantError, type Parse } from './invariant.ts'
 import { repackDifference } from './repack.ts'
@@ -185,7 +185,7 @@ function checkRanges(view: UpdateView): void {
 function nlriIn(view: UpdateView): number[] {
   if (view.outcome === Outcome.SESSION_RESET) return []
   try {
-    return nlriOf(view)
+    return [...nlriOf(view), ...sidsOf(view)]
   } catch (error) {
     throw new InvariantError('keeps to its ranges', (error as Error).message, error)
   }

@@ -4,7 +4,8 @@
  */
 import type { EvpnRoute } from '../../src/wire/evpn.ts'
 import { NlriCursor } from '../../src/wire/nlri-cursor.ts'
-import { Family } from '../../src/wire/registry.ts'
+import { readServiceSid, rebuildSid, ServiceSid } from '../../src/wire/prefix-sid.ts'
+import { Attr, Family, Outcome } from '../../src/wire/registry.ts'
 import type { UpdateView } from '../../src/wire/update-view.ts'
 import { UpdateView as View } from '../../src/wire/update-view.ts'
 
@@ -98,10 +99,55 @@ function walkRange(
     const octets = cursor.at - last
     if (octets < 1 || cursor.at > end)
       return `NLRI at ${last} of ${octets} octets, range ends ${end}`
+    const outside = partOutside(last)
+    if (outside !== null) return `${outside} of the NLRI at ${last} lies outside of it`
     visit(cursor, family, withdraw, octets)
     last = cursor.at
   }
   return last === end ? null : `cursor stops at ${last}, the range at ${end}`
+}
+
+/** Labels and the fields of an EVPN route lie in the NLRI that began at `from`. */
+function partOutside(from: number): string | null {
+  const { labelsAt, labelCount, at, evpn } = cursor
+  const parts: [name: string, partAt: number, octets: number][] = [
+    ['labels', labelsAt, 3 * labelCount],
+  ]
+  if (cursor.keyWords === 0) {
+    const { rdAt, esiAt, macAt, ipAt, ipBytes, gatewayAt } = evpn
+    parts.push(['rd', rdAt, 8], ['esi', esiAt, 10], ['mac', macAt, 6])
+    parts.push(['ip', ipAt, ipBytes], ['gateway', gatewayAt, ipBytes])
+  }
+  for (const [name, partAt, octets] of parts) {
+    if (partAt >= 0 && (partAt < from || partAt + octets > at)) return name
+  }
+  return null
+}
+
+const sid = new ServiceSid()
+const rebuilt = new Uint8Array(16)
+
+/** What a Prefix-SID that was accepted offers for IPv4 and for IPv6, as numbers. */
+export function sidsOf(view: UpdateView): number[] {
+  const row = view.indexOf(Attr.PREFIX_SID)
+  if (row < 0 || view.attrOutcome[row] !== Outcome.OK) return []
+  const [at, end] = [view.attrValueAt(row), view.attrEnd(row)]
+  const out: number[] = []
+  for (const wantV4 of [true, false]) {
+    const isFound = readServiceSid(view.buf, at, end, sid, wantV4, !wantV4)
+    out.push(
+      Number(isFound),
+      sid.problem,
+      sid.behavior,
+      sid.transpositionBits,
+      sid.transpositionOffset,
+    )
+    if (!isFound) continue
+    if (sid.sidAt < at || sid.sidAt + 16 > end)
+      throw new Error(`SID at ${sid.sidAt}, value ${at}…${end}`)
+    out.push(sid.sidAt - view.at, rebuildSid(sid, view.buf, 0x123451, rebuilt, 0), ...rebuilt)
+  }
+  return out
 }
 
 const EVPN_FIELDS = Object.keys(cursor.evpn) as (keyof EvpnRoute)[]

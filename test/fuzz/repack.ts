@@ -35,7 +35,7 @@ interface Nlri {
 /**
  * The octets of both sides as text when they differ, null when they agree, undefined for a message
  * that the packer has no means for: 2-octet AS numbers, other families, label stacks, a next hop
- * with a route distinguisher, attributes that fill a message.
+ * with a route distinguisher, or one that NEXT_HOP may not have, attributes that fill a message.
  */
 export function repackDifference(
   view: UpdateView,
@@ -51,10 +51,15 @@ export function repackDifference(
   if (nlri.length === 0 || !nlri.every((one) => isPackable(view, one))) return undefined
   const hops = { classic: classicHop(view), mp: mpHop(view) }
   const needsMp = nlri.some(({ withdraw }) => !withdraw) && view.reachAt < view.reachEnd
-  if (needsMp && hops.mp === null) return undefined
+  if (needsMp && (hops.mp === null || isNoHost(hops.mp))) return undefined
   const attrs = attributesOf(view)
   if (attrs.length > 4096) return undefined
   return compare(session, nlri, hops, attrs)
+}
+
+/** MP_REACH_NLRI may have it, the NEXT_HOP it is packed as may not (RFC 4271 §6.3). */
+function isNoHost(hop: Uint8Array): boolean {
+  return hop.length === 4 && (hop[0]! >>> 4 === 14 || hop.every((octet) => octet === 255))
 }
 
 function compare(

@@ -3,7 +3,7 @@
  *
  *   ce1, ce2 --- pe1 srv6d ---- p (IPv6 only) ---- pe2 FRR --- ce3, ce4
  *
- * iBGP and eBGP, a SID a VRF and a SID a family, classic and NEXT-CSID locators on both sides.
+ * iBGP and eBGP, a SID a VRF, a family and a CE, classic and NEXT-CSID locators on both sides.
  */
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
@@ -19,6 +19,7 @@ t.test('FRR 10', (t) =>
       'ebgp/dt4dt6/per-family',
       'ibgp/udt4udt6/per-family',
       'ebgp/udt46/per-vrf',
+      'ibgp/udt46/per-ce',
     ],
     seconds: 900,
   }),

@@ -39,6 +39,7 @@ const PATH: RoutePath = {
 }
 
 const ROUTE: Route = {
+  table: 'vrf',
   vrf: 'red',
   family: 'ipv4-unicast',
   rd: null,
@@ -125,15 +126,44 @@ export const ROUTES: Route[] = [
   },
 ]
 
+const NODE_PATH: RoutePath = {
+  ...PATH,
+  neighbor: '127.0.0.1',
+  nextHop: '127.0.0.1',
+  asPath: '64512',
+}
+
 export const VPN_ROUTES: Route[] = [
   {
     ...ROUTE,
+    table: 'vpn',
     vrf: null,
     family: 'vpnv4',
     rd: '65000:210',
     prefix: '10.2.0.0/24',
     installed: 'none',
     paths: [{ ...VPN_PATH, rd: null, stale: true, longLivedStale: true }],
+  },
+]
+
+/** What a speaker of this node announces: in a network, and in none. */
+export const NODE_ROUTES: Route[] = [
+  {
+    ...ROUTE,
+    table: 'node',
+    prefix: '10.244.8.0/26',
+    installed: 'none',
+    fibDetail: 'in VRF red',
+    paths: [NODE_PATH],
+  },
+  {
+    ...ROUTE,
+    table: 'node',
+    vrf: null,
+    prefix: '10.244.16.0/26',
+    installed: 'none',
+    fibDetail: 'not in the pools of VRF red',
+    paths: [NODE_PATH],
   },
 ]
 
@@ -322,7 +352,8 @@ export class FakeShowSource implements ShowSource {
 
   routes(query: RouteQuery): Route[] {
     this.asked.push(query)
-    const table = query.vpn ? VPN_ROUTES : this.routeTable
+    const tables = { vpn: VPN_ROUTES, node: NODE_ROUTES }
+    const table = query.table ? tables[query.table] : this.routeTable
     // Enough for a fake: an address is looked up as if its /24 were the longest match.
     const prefix = query.prefix?.replace(/^(\d+\.\d+\.\d+)\.\d+$/, '$1.0/24')
     return table

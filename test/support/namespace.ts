@@ -13,10 +13,18 @@ export const ip = (line: string): string =>
 export const ipBatch = (lines: string[]): string =>
   execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
 
-/** `url` is the test file's own `import.meta.url`; without nexthop objects it says so and skips. */
-export async function inOwnNamespace(t: TAP, url: string, body: () => Promise<void>) {
+/**
+ * `url` is the test file's own `import.meta.url`, `more` are flags of unshare; without nexthop
+ * objects it says so and skips.
+ */
+export async function inOwnNamespace(
+  t: TAP,
+  url: string,
+  body: () => Promise<void>,
+  more: string[] = [],
+) {
   if (SRV6D_TEST_NETNS) return body()
-  const unshare = process.getuid?.() === 0 ? ['unshare', '-n'] : ['unshare', '-rn']
+  const unshare = ['unshare', process.getuid?.() === 0 ? '-n' : '-rn', ...more]
   const why = whyNot(unshare)
   if (why !== '' && SRV6D_REQUIRE.includes('system')) t.fail(why)
   else if (why !== '') t.plan(0, why)

@@ -103,6 +103,7 @@ export function adjRibIn(
     viaGateway: !isVpn,
     maxPrefix: null,
     ownNextHop: null,
+    isHere: null,
   }
   return new AdjRibIn(peer, byFamily, { ...defaults, ...policy }, world)
 }

@@ -21,6 +21,48 @@ const WHOLE_ITEMS = [1, 3, 4, 5, 6, 7, 8, 9, 10, 16, 25, 32, 35]
 /** Which may not be empty (RFC 7606 §4). */
 const NEVER_EMPTY = [1, 3, 4, 5, 7, 8, 9, 10, 14, 15, 16, 25, 32, 35, 40]
 
+const SID = concat(b.u8(0), b.address('2001:db8:9::'), b.u8(0, 0, 20, 0))
+
+/** RFC 9252 §7, each level of the tree; whatever the routes are. */
+const BAD_SERVICES = [
+  b.u8(5, 0),
+  b.u8(5, 0, 9, 0),
+  b.u8(6, 0, 0),
+  b.l3Service(b.u8(1, 0)),
+  b.l3Service(b.u8(1, 0, 9)),
+  concat(b.tlv(5, b.u8(0, 1, 0, 21), SID.subarray(0, 8)), b.tlv(9, SID)),
+  b.tlv(5, b.u8(0, 1, 0, 21), SID.subarray(0, 8)),
+  b.l3Service(b.tlv(1, SID.subarray(1))),
+  b.l2Service(b.tlv(1, SID.subarray(11))),
+  b.l3Service(b.tlv(1, SID, b.u8(1))),
+  b.l3Service(b.tlv(1, SID, b.u8(2, 0, 1))),
+  b.l3Service(b.tlv(1, SID, b.sidStructure(32, 16, 16, 0, 16))),
+]
+
+const RD = b.rd('65000:1')
+const ESI = new Uint8Array(10)
+const MAC = b.u8(2, 0, 0, 0, 0, 1)
+const V4 = b.address('192.0.2.1')
+const LABEL = b.u24be(0x641)
+const route = (type: number, ...parts: Uint8Array[]) => {
+  const value = concat(...parts)
+  return concat(b.u8(type, value.length), value)
+}
+
+/** RFC 7432 §7, RFC 9136 §3: route types 1 to 5, none as long as it says. */
+const BAD_EVPN = [
+  route(1, RD, ESI, b.u32be(0)),
+  route(1, RD, ESI, b.u32be(0), LABEL, LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(128), LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(32), V4, b.u8(0)),
+  route(2, RD, ESI, b.u32be(0), b.u8(40), MAC, b.u8(0), LABEL),
+  route(2, RD, ESI, b.u32be(0), b.u8(48), MAC, b.u8(0), LABEL, b.u8(0)),
+  route(3, RD, b.u32be(0), b.u8(128), V4),
+  route(4, RD, ESI, b.u8(32), V4, b.u8(0)),
+  route(5, RD, ESI, b.u32be(0), b.u8(33), V4, V4, LABEL),
+  route(5, RD, ESI, b.u32be(0), b.u8(24), V4, V4),
+]
+
 type Malformation = (
   update: GrammarUpdate,
   choice: number,
@@ -51,6 +93,8 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
     attrs.splice(choice % (attrs.length + 1), 0, attr)
     return writeUpdate({ ...update, attrs })
   },
+  'well-known one that nobody knows': (update, choice) =>
+    withAttr(update, 150 + (choice % 50), b.u8(1), choice % 2 === 0 ? b.TRANSITIVE : 0),
   'mandatory one missing': (update, choice) => {
     const wanted = update.nlri.length > 0 ? [1, 2, 3] : [1, 2]
     const type = wanted[choice % wanted.length]!
@@ -88,8 +132,31 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
   'PMSI tunnel type nobody defined': (update) => withAttr(update, 22, b.u8(0, 9, 0, 0, 0)),
   'tunnel TLV past the end': (update, choice) =>
     withAttr(update, 23, [b.u8(0, 8, 0), b.u8(0, 8, 0, 9, 1), b.u8(0, 8, 0, 2, 4, 9)][choice % 3]!),
-  'Prefix-SID TLV past the end': (update, choice) =>
-    withAttr(update, 40, [b.u8(5, 0, 9, 0), b.u8(5, 0, 0), b.u8(5, 0, 4, 0, 1, 0, 9)][choice % 3]!),
+  'tunnels without an egress endpoint': (update, choice) =>
+    advertises(update)
+      ? withAttr(update, 23, [b.u8(0, 8, 0, 0), b.u8(0, 8, 0, 3, 4, 1, 0)][choice % 2]!)
+      : null,
+  'next hop that is no host': (update, choice) =>
+    change(update, choice, [3], () => ({
+      flags: b.TRANSITIVE,
+      type: 3,
+      value: choice % 5 === 0 ? b.u8(255, 255, 255, 255) : b.u8(224 + (choice % 16), 0, 0, 1),
+    })),
+  'Prefix-SID whose lengths do not add up': (update, choice) =>
+    withAttr(update, 40, BAD_SERVICES[choice % BAD_SERVICES.length]!),
+  'EVPN route with a length in it that is not its own': (update, choice, { addPath }) =>
+    change(update, choice, [14], (attr) =>
+      attr.value[1] === 25 && attr.value[2] === 70
+        ? {
+            ...attr,
+            value: concat(
+              attr.value,
+              b.u8(...(addPath ? [0, 0, 0, 1] : [])),
+              BAD_EVPN[choice % BAD_EVPN.length]!,
+            ),
+          }
+        : null,
+    ),
   'AS 0': (update, choice) =>
     change(update, choice, [2], (attr) => ({
       ...attr,
@@ -109,8 +176,10 @@ export const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
     }),
   'withdrawn prefix past the end': (update) =>
     writeUpdate({ ...update, withdrawn: concat(update.withdrawn, b.u8(32)) }),
-  'prefix longer than the family has': (update) =>
-    writeUpdate({ ...update, withdrawn: concat(b.u8(33, 0, 0, 0, 0, 0), update.withdrawn) }),
+  'prefix longer than the family has': (update, _choice, { addPath }) => {
+    const long = concat(b.u8(...(addPath ? [0, 0, 0, 1] : [])), b.u8(33, 0, 0, 0, 0, 0))
+    return writeUpdate({ ...update, withdrawn: concat(long, update.withdrawn) })
+  },
   'withdrawn length past the end': (update) => {
     const body = writeUpdate(update)
     body.set([0xff, 0xff], 0)
@@ -195,6 +264,11 @@ function append(update: GrammarUpdate, octets: Uint8Array): Uint8Array {
   const attrs = concat(...path, octets)
   const { withdrawn, nlri } = update
   return concat(b.u16be(withdrawn.length), withdrawn, b.u16be(attrs.length), attrs, nlri)
+}
+
+/** Has it routes outside MP_REACH_NLRI? */
+function advertises({ nlri }: GrammarUpdate): boolean {
+  return nlri.length > 0
 }
 
 /** Of an MP_REACH_NLRI: of IPv4 or IPv6 unicast or VPN. */

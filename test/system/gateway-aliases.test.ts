@@ -83,7 +83,14 @@ function life() {
   return { kernel, nexthops, fib, sids, aliases: new GatewayAliases(fib, nexthops) }
 }
 
-const SIDS = ['fcbb:1:0:1::', 'fcbb:1:0:2::', 'fcbb:1:0:3::', 'fcbb:1:0:4::', 'fcbb:1:0:5::']
+const SIDS = [
+  'fcbb:1:0:1::',
+  'fcbb:1:0:2::',
+  'fcbb:1:0:3::',
+  'fcbb:1:0:4::',
+  'fcbb:1:0:5::',
+  'fcbb:1:0:6::',
+]
 
 async function inNamespace(): Promise<void> {
   build()
@@ -98,6 +105,7 @@ async function inNamespace(): Promise<void> {
     [6, '2001:db8:16::2', 'a'],
     [6, '2001:db8:16::2', 'b'],
     [6, linkLocal,       'a'],
+    [4, '2001:db8:16::2', 'b'], // RFC 8950
   ]
   const wanted: LocalSid[] = ways.map(([family, gateway, device], k) => {
     const row = nexthops.acquire({ ifindex: ifindexOf(device), gateway: parseAddress(gateway) })
@@ -115,11 +123,11 @@ async function inNamespace(): Promise<void> {
   await sids.flush()
 
   await t.test('each SID leads to its own customer, whose addresses are the same', async (t) => {
-    t.same(sids.counts, { wanted: 5, installed: 5, failed: 0, stale: 0 })
+    t.same(sids.counts, { wanted: 6, installed: 6, failed: 0, stale: 0 })
     t.same(fib.counts.failed, 0)
     t.same(
       ways.map(([family], k) => reach(SIDS[k]!, family)),
-      ['a', 'b', 'a', 'b', 'a'],
+      ['a', 'b', 'a', 'b', 'a', 'b'],
     )
   })
 
@@ -127,7 +135,7 @@ async function inNamespace(): Promise<void> {
     const second = life()
     const dump = await adoptKernel({ ...second, log: silentLogger })
     const found = second.aliases.adopt(dump)
-    t.equal(found.size, 5)
+    t.equal(found.size, 6)
     const { writes } = second.kernel
     for (const [k, [family, gateway, device]] of ways.entries()) {
       const content = { ifindex: ifindexOf(device), gateway: parseAddress(gateway) }

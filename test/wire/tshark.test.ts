@@ -2,7 +2,6 @@
  * What srv6d sends, read by tshark: no malformed packet, no expert warning, and the values that
  * went in. Needs tshark; without it the test skips, and fails where CI is set.
  */
-import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -22,6 +21,7 @@ import { UpdatePacker } from '../../src/wire/update-packer.ts'
 import { address, asPathValue, rd, routeTarget, vpnPrefix } from '../support/builder.ts'
 import { concat, toHex } from '../support/hex.ts'
 import { pcapOf } from '../support/pcap.ts'
+import { COMPLAINTS, dissect, type Field, isMissing, tshark } from '../support/tshark.ts'
 
 /** One message, and for fields of tshark's the values they must have, in order. */
 interface Sent {
@@ -354,43 +354,6 @@ function updates(): Sent[] {
 
 // ── What tshark says ──────────────────────────────────────────────────────────────────────────
 
-function tshark(args: string[]): string {
-  // -n: no name lookups; the wide default of tcp.analyze stays on, as the stream is whole.
-  const run = spawnSync('tshark', ['-n', ...args], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    env: { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
-  })
-  if (run.status !== 0) throw new Error(`tshark ${args.join(' ')}: ${run.stderr}`)
-  return run.stdout
-}
-
-const COMPLAINTS = '_ws.malformed || _ws.expert.severity >= 0x600000 || bgp.length.invalid'
-
-interface Field {
-  name: string
-  show: string
-  octets: string
-}
-
-/** The fields of each packet with a BGP message in it, in order. */
-function dissect(file: string): Field[][] {
-  const xml = tshark(['-r', file, '-T', 'pdml', '-Y', 'bgp'])
-  return xml
-    .split('<packet>')
-    .slice(1)
-    .map((packet) =>
-      [...packet.matchAll(/<field name="([^"]*)"[^>]*?>/g)].map(([tag, name]) => ({
-        name: name!,
-        show: unescaped(/ show="([^"]*)"/.exec(tag)?.[1] ?? ''),
-        octets: / value="([^"]*)"/.exec(tag)?.[1] ?? '',
-      })),
-    )
-}
-
-const unescaped = (text: string) =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
-
 function compare(t: Tap, sent: Sent, seen: Field[]): void {
   const shown = (name: string) => seen.filter((f) => f.name === name).map((f) => f.show)
   for (const [name, expected] of Object.entries(sent.fields)) {
@@ -417,14 +380,12 @@ function compare(t: Tap, sent: Sent, seen: Field[]): void {
 
 type Tap = Pick<typeof t, 'equal' | 'same'>
 
-const version = spawnSync('tshark', ['--version'], { encoding: 'utf8' })
-const missing = version.error !== undefined || version.status !== 0
 const { CI } = process.env
-if (missing && CI) t.fail('tshark is not installed, and CI is set')
+if (isMissing && CI) t.fail('tshark is not installed, and CI is set')
 
 t.test(
   'tshark reads what srv6d sends',
-  { skip: missing && 'tshark is not installed' },
+  { skip: isMissing && 'tshark is not installed' },
   async (t) => {
     const messages = [...sessionMessages(), ...updates(), ...notifications()]
     const file = join(t.testdir(), 'sent.pcap')
@@ -438,7 +399,7 @@ t.test(
   },
 )
 
-t.test('tshark does complain of a bad message', { skip: missing && 'no tshark' }, async (t) => {
+t.test('tshark does complain of a bad message', { skip: isMissing && 'no tshark' }, async (t) => {
   const bad = pack((packer) => {
     packer.withdraw(Family.VPNV4)
     add(packer, VPN4[0]!, 0)

@@ -1,0 +1,14 @@
+/** Compiles the programs that measure, with what they measure, as `npm run build` does. */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+
+/** The file that bench/NAME.ts became. What is measured runs without a loader. */
+export function compiled(name: string): string {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const args = [tsc, '-p', join(root, 'bench/tsconfig.json')]
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`bench/${name}.ts does not compile:\n${stdout}`)
+  return join(root, `dist/bench/bench/${name}.js`)
+}

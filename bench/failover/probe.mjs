@@ -1,0 +1,47 @@
+/**
+ * `send RATE ADDRESS…`: datagrams with a number and the time, RATE a second, to one address after
+ * the other, from `start` to `stop`.
+ * `receive`: notes what comes; `report` gives it and begins anew.
+ */
+import { createSocket } from 'node:dgram'
+import { createInterface } from 'node:readline'
+
+const PORT = 9000
+const [role, rate, ...addresses] = process.argv.slice(2)
+const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
+const now = () => Number(process.hrtime.bigint()) / 1e6
+
+if (role === 'receive') {
+  const socket = createSocket('udp6')
+  let seen = []
+  socket.on('message', (octets) => seen.push([octets.readUInt32BE(0), octets.readDoubleBE(4)]))
+  socket.bind({ port: PORT, address: '::', recvBufferSize: 4 << 20 })
+  createInterface({ input: process.stdin }).on('line', () => {
+    say(seen)
+    seen = []
+  })
+} else {
+  const socket = createSocket(addresses[0].includes(':') ? 'udp6' : 'udp4')
+  let sent = 0
+  let since = 0
+  let timer
+  const tick = () => {
+    const due = ((now() - since) * Number(rate)) / 1000
+    while (sent < due) {
+      const octets = Buffer.alloc(12)
+      const address = addresses[sent % addresses.length]
+      octets.writeUInt32BE(sent++, 0)
+      octets.writeDoubleBE(now(), 4)
+      socket.send(octets, PORT, address)
+    }
+  }
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    clearInterval(timer)
+    if (line === 'start') {
+      sent = 0
+      since = now()
+      timer = setInterval(tick, 1)
+    }
+    say(sent)
+  })
+}

@@ -1,0 +1,106 @@
+/**
+ * Half a million routes into the kernel, moved to other nexthop objects, and out again: FibTable
+ * through its thread, beside the limit of one process that only sends, iproute2, and with --peers
+ * FRR's zebra. Each run has a network namespace of its own.
+ */
+import { spawnSync } from 'node:child_process'
+import { compiled } from './compile.ts'
+import { median } from './cpu-time.ts'
+import { type FibCorpus, OPERATIONS } from './fib/corpus.ts'
+import type { Figures, SubjectFigures } from './fib/figures.ts'
+import { zebraMissing, zebraName } from './fib/zebra.ts'
+import type { BenchOptions, Measurement } from './report.ts'
+
+const ROUTES = 500_000
+const QUICK_ROUTES = 3000
+const ROUNDS = 3
+const SIDS = [1, 100, 10_000]
+const LIMIT = 'raw'
+
+interface Subject {
+  /** As bench/fib/child.ts knows it. */
+  key: string
+  /** As the table has it. */
+  name: string
+  rounds: number
+}
+
+/** One subject in a namespace of its own. */
+function measure(program: string, { key }: Subject, corpus: FibCorpus): SubjectFigures {
+  const unshare = process.getuid?.() === 0 ? ['-n'] : ['-rn']
+  const args = [...unshare, process.execPath, program, key, JSON.stringify(corpus)]
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const { status, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', env })
+  if (status !== 0) throw new Error(`${key} on ${JSON.stringify(corpus)}: ${stderr}`)
+  return JSON.parse(stdout)
+}
+
+type Runs = Map<Subject, SubjectFigures[]>
+
+function rounds(program: string, subjects: Subject[], corpus: FibCorpus, quick: boolean): Runs {
+  const runs: Runs = new Map(subjects.map((subject) => [subject, []]))
+  for (let round = 0; round < (quick ? 1 : ROUNDS); round++) {
+    for (const [subject, list] of runs) {
+      if (round < subject.rounds) list.push(measure(program, subject, corpus))
+    }
+  }
+  return runs
+}
+
+function measurements(corpus: FibCorpus, runs: Runs): Measurement[] {
+  const limit = [...runs].find(([subject]) => subject.key === LIMIT)![1]
+  return OPERATIONS.flatMap((operation) =>
+    [...runs].flatMap(([{ key, name }, list]) => {
+      const figures = list.flatMap((run) => run[operation] ?? [])
+      if (figures.length === 0) return []
+      const of = (value: (one: Figures) => number | undefined) => {
+        const values = figures.flatMap((one) => value(one) ?? [])
+        return values.length === 0 ? undefined : median(values)
+      }
+      const values: [metric: string, value: number | undefined, unit: string][] = [
+        ['rate', of(({ seconds }) => corpus.routes / seconds), 'routes/s'],
+        ['cpu', of(({ cpu }) => (cpu * 1e6) / corpus.routes), 'µs/route'],
+        ['ratio', key === LIMIT ? undefined : ratio(figures, limit, operation), `x ${LIMIT}`],
+        ['stall', of(({ stall }) => stall), 'ms'],
+        ['memory', of(({ memory }) => memory), 'B/route'],
+      ]
+      const text = `v${corpus.family}-${operation}-${corpus.sids}`
+      return values.flatMap(([metric, value, unit]) =>
+        value === undefined
+          ? []
+          : [{ bench: 'fib', corpus: text, subject: name, metric, value, unit }],
+      )
+    }),
+  )
+}
+
+/** How fast it is beside the limit in the same round: the machine is another one the next minute. */
+function ratio(
+  figures: Figures[],
+  limit: SubjectFigures[],
+  operation: (typeof OPERATIONS)[number],
+): number {
+  return median(figures.map(({ seconds }, k) => limit[k]![operation]!.seconds / seconds))
+}
+
+/** Measures all subjects on all corpora. */
+export async function run({ peers, quick, note }: BenchOptions): Promise<Measurement[]> {
+  const program = compiled('fib/child')
+  const subjects: Subject[] = [
+    { key: 'srv6d', name: 'srv6d', rounds: ROUNDS },
+    { key: LIMIT, name: LIMIT, rounds: ROUNDS },
+    { key: 'ip-batch', name: 'ip-batch', rounds: 1 },
+  ]
+  const missing = peers ? zebraMissing() : undefined
+  if (missing !== undefined) note(`zebra not run: ${missing}`)
+  else if (peers) subjects.push({ key: 'zebra', name: zebraName(), rounds: 1 })
+  const routes = quick ? QUICK_ROUTES : ROUTES
+  const out: Measurement[] = []
+  for (const family of [4, 6] as const) {
+    for (const sids of SIDS) {
+      const corpus = { family, routes, sids: Math.min(sids, routes) }
+      out.push(...measurements(corpus, rounds(program, subjects, corpus, quick)))
+    }
+  }
+  return out
+}

@@ -1,0 +1,36 @@
+/**
+ * Decapsulated IPv4 that End.DX4 sends on counts as come in by the core's interface, whichever that
+ * is: its reverse path filter knows nothing of customers and drops it. Off, once an interface.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { Kernel, Link } from './kernel.ts'
+import { prepareIngress } from './preflight.ts'
+
+const LOOPBACK = 'lo'
+
+export class OpenIngress {
+  readonly #kernel: Kernel
+  readonly #log: Logger
+  readonly #open = new Set<number>()
+  readonly #problems = new Set<string>()
+
+  constructor({ kernel, log }: { kernel: Kernel; log: Logger }) {
+    this.#kernel = kernel
+    this.#log = log
+  }
+
+  get problems(): string[] {
+    return [...this.#problems]
+  }
+
+  async open(links: Iterable<Link>): Promise<void> {
+    for (const { ifindex, name } of links) {
+      if (name === LOOPBACK || this.#open.has(ifindex)) continue
+      this.#open.add(ifindex)
+      for (const problem of await prepareIngress(this.#kernel, name)) {
+        this.#problems.add(problem)
+        this.#log.error({}, problem)
+      }
+    }
+  }
+}

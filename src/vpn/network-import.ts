@@ -1,0 +1,141 @@
+import { NONE } from '../base/id.ts'
+import { grown } from '../base/row-pool.ts'
+import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
+import { type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
+import type { PrefixId } from '../rib/prefix-table.ts'
+import type { Networks } from './networks.ts'
+import type { AddressFamily, Vrf } from './vrf.ts'
+
+/** What else follows when a prefix of this node comes into a VRF or leaves it. */
+export interface NetworkListener {
+  /** What comes from the prefix is the VRF's from here on; `words` are good during the call. */
+  onJoin(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void
+  onLeave(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void
+}
+
+/**
+ * The best path of each prefix that speakers of this node announce -> the one VRF that its
+ * communities name (`Networks`). There it is a path like a CE's, that leads to this node. One
+ * instance a family.
+ */
+export class NetworkImport implements RibListener {
+  readonly #rib: LocRib
+  readonly #family: AddressFamily
+  readonly #networks: Networks
+  readonly #vrfs: readonly Vrf[]
+  readonly #context: RibContext
+  readonly #listener: NetworkListener
+  /** By prefix: number of the VRF it is in, 0 for none; and the peer of its path there. */
+  #into = new Int32Array(64)
+  #peer = new Int32Array(64)
+  readonly #why = new Map<PrefixId, string>()
+  readonly #words = new Int32Array(4)
+
+  constructor(
+    rib: LocRib,
+    networks: Networks,
+    vrfs: readonly Vrf[],
+    context: RibContext,
+    listener: NetworkListener,
+  ) {
+    this.#rib = rib
+    this.#family = rib.family as AddressFamily
+    this.#networks = networks
+    this.#vrfs = vrfs
+    this.#context = context
+    this.#listener = listener
+    rib.listen(this)
+  }
+
+  /** For `show`: the VRF that has a prefix, or why none has. */
+  vrfOf(prefix: PrefixId): Vrf | null {
+    const number = prefix < this.#into.length ? this.#into[prefix]! : 0
+    return this.#vrfs.find((vrf) => vrf.spec.number === number) ?? null
+  }
+
+  whyOf(prefix: PrefixId): string | null {
+    return this.#why.get(prefix) ?? null
+  }
+
+  onPathSet(rib: LocRib, prefix: PrefixId, best: PathId): void {
+    if (prefix >= this.#into.length) this.#grow(prefix)
+    const { paths, prefixes } = rib
+    this.#why.delete(prefix)
+    const at = prefixes.wordsAt(prefix)
+    const bits = prefixes.bitsOf(prefix)
+    let to: Vrf | null = null
+    if (best !== NONE) {
+      const [peer, set] = [paths.peerOf(best), paths.attrsOf(best)]
+      const found = this.#networks.memberOf(peer, set, this.#family, prefixes.words, at, bits)
+      if ('vrf' in found) to = found.vrf
+      else this.#why.set(prefix, found.why)
+    }
+    const before = this.vrfOf(prefix)
+    // Out of the one network before it is in another: at no moment in both.
+    if (before !== null && before !== to) this.#leave(before, prefix)
+    if (to !== null) this.#join(to, prefix, best)
+  }
+
+  /** What a VRF has of this node's prefixes is told anew. */
+  retell(vrf: Vrf): void {
+    for (let row = 1; row < this.#into.length; row++) {
+      if (this.#into[row] !== vrf.spec.number) continue
+      const path = this.#pathIn(vrf, row as PrefixId)
+      if (path !== NONE) vrf.rib(this.#family).touch(path)
+    }
+  }
+
+  #join(vrf: Vrf, prefix: PrefixId, best: PathId): void {
+    const { paths, prefixes } = this.#rib
+    const { attrs, nextHops } = this.#context
+    const rib = vrf.rib(this.#family)
+    const inner = rib.prefixes.intern(
+      prefixes.words,
+      prefixes.wordsAt(prefix),
+      prefixes.bitsOf(prefix),
+    )
+    const [peer, set] = [paths.peerOf(best), paths.attrsOf(best)]
+    const isNew = this.#into[prefix] === 0
+    if (!isNew && this.#peer[prefix] !== peer) this.#removePath(vrf, prefix)
+    attrs.retain(set)
+    rib.put(inner, peer, PathKind.RECEIVED, 0, set, 0, nextHops.node(), 0)
+    rib.prefixes.release(inner)
+    this.#into[prefix] = vrf.spec.number
+    this.#peer[prefix] = peer
+    if (isNew) this.#tell('onJoin', vrf, prefix)
+  }
+
+  #leave(vrf: Vrf, prefix: PrefixId): void {
+    this.#tell('onLeave', vrf, prefix)
+    this.#removePath(vrf, prefix)
+    this.#into[prefix] = 0
+  }
+
+  #removePath(vrf: Vrf, prefix: PrefixId): void {
+    const path = this.#pathIn(vrf, prefix)
+    if (path !== NONE) vrf.rib(this.#family).removePath(path)
+  }
+
+  #pathIn(vrf: Vrf, prefix: PrefixId): PathId {
+    const { prefixes } = this.#rib
+    const rib = vrf.rib(this.#family)
+    const [at, bits] = [prefixes.wordsAt(prefix), prefixes.bitsOf(prefix)]
+    const inner = rib.prefixes.find(prefixes.words, at, bits)
+    if (inner === NONE) return NONE as PathId
+    return rib.findPath(inner, this.#peer[prefix] as PeerId, PathKind.RECEIVED, 0)
+  }
+
+  #tell(what: keyof NetworkListener, vrf: Vrf, prefix: PrefixId): void {
+    const { prefixes } = this.#rib
+    const at = prefixes.wordsAt(prefix)
+    for (let k = 0; k < prefixes.keyWords; k++) this.#words[k] = prefixes.words[at + k]!
+    this.#listener[what](vrf, this.#family, this.#words, prefixes.bitsOf(prefix))
+  }
+
+  #grow(prefix: PrefixId): void {
+    let capacity = this.#into.length
+    while (capacity <= prefix) capacity *= 2
+    this.#into = grown(this.#into, capacity)
+    this.#peer = grown(this.#peer, capacity)
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Which VRF a prefix of a speaker on this node belongs to: the one that lists one of its communities
+ * and has the prefix in its pools. A software engineer names a network; a wrong name joins nobody.
+ */
+import { equalBytes } from '../base/bytes.ts'
+import { AttrsMap } from '../rib/attrs-map.ts'
+import type { AttrsId, AttrsTable } from '../rib/path-attrs.ts'
+import type { PeerId } from '../rib/path-table.ts'
+import { Attr } from '../wire/registry.ts'
+import type { AddressFamily, Vrf } from './vrf.ts'
+
+/** Prefixes of one family from which a VRF takes. */
+export interface Pool {
+  readonly family: AddressFamily
+  readonly words: Int32Array
+  readonly bits: number
+  readonly text: string
+}
+
+/** One entry of a VRF's `networks`. */
+export interface Network {
+  readonly vrf: Vrf
+  /** The speaker's sessions. */
+  readonly peers: readonly PeerId[]
+  /** Four octets (RFC 1997) or twelve (RFC 8092). */
+  readonly community: Uint8Array
+  /** Null: any prefix that is in no pool of another VRF. */
+  readonly pools: readonly Pool[] | null
+}
+
+export type Membership = { vrf: Vrf } | { why: string }
+
+const UNTAGGED: Membership = { why: 'no community of a network' }
+
+export class Networks {
+  readonly #networks: readonly Network[]
+  readonly #attrs: AttrsTable
+  /** By attribute set: which networks it names, a number in `#sets`. */
+  readonly #named: AttrsMap
+  readonly #sets: (readonly Network[])[] = [[]]
+  readonly #setByName = new Map<string, number>([['', 0]])
+
+  constructor(networks: readonly Network[], attrs: AttrsTable) {
+    this.#networks = networks
+    this.#attrs = attrs
+    this.#named = new AttrsMap(attrs)
+  }
+
+  /**
+   * RFC 1997 and RFC 8092 communities name networks; of those, the ones count that the prefix may
+   * come into. Communities of two VRFs: the one whose pools have the prefix, else none.
+   */
+  memberOf(
+    peer: PeerId,
+    set: AttrsId,
+    family: AddressFamily,
+    words: Int32Array,
+    at: number,
+    bits: number,
+  ): Membership {
+    const named = this.#namedBy(set).filter((network) => network.peers.includes(peer))
+    if (named.length === 0) return UNTAGGED
+    const holds = (pool: Pool) => isWithin(pool, family, words, at, bits)
+    const inPool = named.filter(({ pools }) => pools?.some(holds))
+    const vrfs = new Set((inPool.length > 0 ? inPool : this.#open(named, peer, holds)).map(vrfOf))
+    const [vrf] = vrfs
+    if (vrf === undefined) return { why: `not in the pools of VRF ${namesOf(named)}` }
+    if (vrfs.size === 1) return { vrf }
+    return { why: `communities of several networks: ${namesOf(named)}` }
+  }
+
+  /** Those that take any prefix, when it is in no pool of somebody else. */
+  #open(named: Network[], peer: PeerId, holds: (pool: Pool) => boolean): Network[] {
+    return named.filter(
+      ({ vrf, pools }) =>
+        pools === null &&
+        !this.#networks.some(
+          (other) => other.vrf !== vrf && other.peers.includes(peer) && other.pools?.some(holds),
+        ),
+    )
+  }
+
+  #namedBy(id: AttrsId): readonly Network[] {
+    const known = this.#named.get(id)
+    if (known !== -1) return this.#sets[known]!
+    const networks = this.#networks.filter(({ community }) => this.#has(id, community))
+    const name = networks.map((network) => this.#networks.indexOf(network)).join(' ')
+    let set = this.#setByName.get(name)
+    if (set === undefined) {
+      set = this.#sets.push(networks) - 1
+      this.#setByName.set(name, set)
+    }
+    this.#named.set(id, set)
+    return networks
+  }
+
+  #has(id: AttrsId, community: Uint8Array): boolean {
+    const attrs = this.#attrs
+    const size = community.length
+    if (!attrs.find(id, size === 4 ? Attr.COMMUNITIES : Attr.LARGE_COMMUNITY)) return false
+    for (let at = attrs.valueAt; at < attrs.valueEnd; at += size) {
+      if (equalBytes(attrs.bytes, at, community, 0, size)) return true
+    }
+    return false
+  }
+}
+
+function vrfOf({ vrf }: Network): Vrf {
+  return vrf
+}
+
+function namesOf(networks: readonly Network[]): string {
+  return [...new Set(networks.map(({ vrf }) => vrf.spec.name))].join(', ')
+}
+
+function isWithin(
+  pool: Pool,
+  family: AddressFamily,
+  words: Int32Array,
+  at: number,
+  bits: number,
+): boolean {
+  if (pool.family !== family || bits < pool.bits) return false
+  for (let k = 0; k * 32 < pool.bits; k++) {
+    const kept = Math.min(pool.bits - k * 32, 32)
+    if (((words[at + k]! ^ pool.words[k]!) & (-1 << (32 - kept))) !== 0) return false
+  }
+  return true
+}

@@ -1,0 +1,159 @@
+/**
+ * Packets while a locator is lost and found, over groups of nexthop objects of this machine's
+ * kernel: a PE without VRF devices between a customer and two egress routers
+ * (bench/failover/network.ts), its tables fed without BGP.
+ */
+import t from 'tap'
+import { build, hostOf, ip, locator, Probe, sidOf } from '../../bench/failover/network.ts'
+import { Pe } from '../../bench/failover/pe.ts'
+import { inOwnNamespace } from '../support/namespace.ts'
+
+const RATE = 1000
+const HOSTS = 32
+
+type Seen = [number: number, at: number][]
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let k = 0; !holds(); k++) {
+    if (k > 1000) throw new Error(`never: ${what}`)
+    await sleep(10)
+  }
+}
+
+/** A flow to many addresses, and what arrives of it. */
+class Flow {
+  readonly #sender: Probe
+  readonly #receivers = [new Probe('e1', ['receive']), new Probe('e2', ['receive'])] as const
+
+  constructor(family: 4 | 6) {
+    const hosts = Array.from({ length: HOSTS }, (_, n) => hostOf(family, n))
+    this.#sender = new Probe('src', ['send', String(RATE), ...hosts])
+  }
+
+  async start(): Promise<void> {
+    await this.#sender.ask('start')
+    await sleep(500)
+    await this.arrived()
+  }
+
+  /** How many came to each egress router since the last time. */
+  async arrived(): Promise<[number, number]> {
+    const [one, two] = this.#receivers
+    return [(await one.ask<Seen>('report')).length, (await two.ask<Seen>('report')).length]
+  }
+
+  async pass(ms: number): Promise<[number, number]> {
+    await this.arrived()
+    await sleep(ms)
+    return this.arrived()
+  }
+
+  stop(): void {
+    for (const probe of [this.#sender, ...this.#receivers]) probe.stop()
+  }
+}
+
+const routes = () =>
+  ['-4', '-6'].flatMap((family) =>
+    ip(`${family} route show table 100`)
+      .split('\n')
+      .filter((line) => line.includes('nhid') && /^(11\.|2a00)/.test(line))
+      .map((line) => line.replace(/^(\S+) nhid (\d+).*/, '$1 $2')),
+  )
+
+async function inNamespace(): Promise<void> {
+  await build()
+
+  for (const family of [4, 6] as const) {
+    await t.test(`IPv${family}: one locator lost: one message, no route touched`, async (t) => {
+      const pe = new Pe()
+      await pe.start()
+      for (let n = 0; n < 200; n++) {
+        pe.put(family, n, 0, sidOf('e1', family, 1), 200)
+        pe.put(family, n, 1, sidOf('e2', family, 1), 100)
+      }
+      await pe.settled()
+      t.equal(ip('nexthop').match(/group/g)?.length, 1)
+      const flow = new Flow(family)
+      await flow.start()
+      const [one, two] = await flow.pass(300)
+      t.ok(one > 0 && two === 0, 'by the better PE')
+      pe.reset()
+      await locator('e1', false)
+      await until('replaced', () => pe.replacedAt > 0)
+      t.equal(pe.writesThen - pe.writesBefore, 1)
+      const before = await flow.arrived()
+      t.ok(before[1] > 0 || (await flow.pass(300))[1] > 0, 'the other PE has it')
+      await pe.settled()
+      t.same((await flow.pass(300))[0], 0)
+      await locator('e1', true)
+      await pe.settled()
+      await sleep(100)
+      const back = await flow.pass(300)
+      t.ok(back[0] > 0 && back[1] === 0, 'back by the better PE')
+      flow.stop()
+      await pe.stop()
+      t.same(routes(), [])
+      t.equal(ip('nexthop'), '', 'nothing is left behind')
+    })
+
+    await t.test(`IPv${family}: two equal paths carry it together`, async (t) => {
+      const pe = new Pe(2)
+      await pe.start()
+      for (let n = 0; n < HOSTS; n++) {
+        pe.put(family, n, 0, sidOf('e1', family, 1), 100)
+        pe.put(family, n, 1, sidOf('e2', family, 1), 100)
+      }
+      await pe.settled()
+      const flow = new Flow(family)
+      await flow.start()
+      const [one, two] = await flow.pass(300)
+      t.ok(one > 0 && two > 0, `${one} and ${two}`)
+      pe.reset()
+      await locator('e2', false)
+      await until('replaced', () => pe.replacedAt > 0)
+      t.equal(pe.writesThen - pe.writesBefore, 1)
+      const [all, none] = await flow.pass(300)
+      t.ok(all > 0 && none === 0)
+      await locator('e2', true)
+      await pe.settled()
+      flow.stop()
+      await pe.stop()
+    })
+  }
+
+  await t.test(
+    'a restart under traffic: groups are found, nothing is written or lost',
+    async (t) => {
+      const put = (pe: Pe) => {
+        for (let n = 0; n < HOSTS; n++) {
+          pe.put(4, n, 0, sidOf('e1', 4, 1), n % 2 === 0 ? 200 : 100)
+          pe.put(4, n, 1, sidOf('e2', 4, 1), 100)
+        }
+      }
+      const first = new Pe(2)
+      await first.start()
+      put(first)
+      await first.settled()
+      await first.stop(true)
+      const there = [routes(), ip('nexthop')]
+      const flow = new Flow(4)
+      await flow.start()
+      const again = new Pe(2)
+      await again.start()
+      put(again)
+      await again.settled()
+      await again.sweep()
+      t.equal(again.kernel.writes, 0)
+      t.same([routes(), ip('nexthop')], there)
+      const [one, two] = await flow.pass(300)
+      t.ok(one > two && two > 0)
+      flow.stop()
+      await again.stop()
+    },
+  )
+}
+
+await inOwnNamespace(t, import.meta.url, inNamespace, ['--mount'])
