@@ -87,8 +87,9 @@ class Reader implements FrameSink {
     const cursor = this.#cursor
     let sum = 0
     cursor.start(this.#view.buf, at, end, family, false, withdraw)
-    const { key, keyWords } = cursor
-    while (cursor.next()) sum ^= key[keyWords - 1]! ^ cursor.prefixBits
+    const { key } = cursor
+    const last = cursor.keyWords - 1
+    while (cursor.next()) sum ^= key[last]! ^ cursor.prefixBits
     kept.sum ^= sum
   }
 }

@@ -12,6 +12,7 @@ function but(after: (view: Parameters<Parse>[0], buf: Uint8Array, end: number) =
 }
 
 const COMMUNITIES = 8
+const EXTENDED_COMMUNITIES = 16
 
 export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
   [
@@ -91,7 +92,7 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
     'parse of pack is identity',
     () =>
       but((view) => {
-        const found = view.indexOf(COMMUNITIES)
+        const found = view.indexOf(EXTENDED_COMMUNITIES)
         view.attrFlags = (row) => (row === found ? 0x40 : view.buf[view.attrAt[row]!]!)
       }),
   ],
