@@ -11,5 +11,5 @@ import { runScenario } from '../support/scenario.ts'
 t.setTimeout(1_000_000)
 
 t.test('restart without loss', (t) =>
-  runScenario(t, { program: 'restart', suite: 'sid', seconds: 900 }),
+  runScenario(t, { program: 'restart', needsVrf: true, suite: 'sid', seconds: 900 }),
 )
