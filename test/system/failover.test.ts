@@ -11,7 +11,7 @@ import { inOwnNamespace } from '../support/namespace.ts'
 const RATE = 1000
 const HOSTS = 32
 
-type Seen = [number: number, at: number][]
+type Report = { seen: [number: number, at: number][] }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -41,7 +41,8 @@ class Flow {
   /** How many came to each egress router since the last time. */
   async arrived(): Promise<[number, number]> {
     const [one, two] = this.#receivers
-    return [(await one.ask<Seen>('report')).length, (await two.ask<Seen>('report')).length]
+    const first = await one.ask<Report>('report')
+    return [first.seen.length, (await two.ask<Report>('report')).seen.length]
   }
 
   async pass(ms: number): Promise<[number, number]> {
