@@ -12,6 +12,7 @@ await build({
     'demo-network.ts',
     'pe-pair.ts',
     'restart.ts',
+    'failover.ts',
     'frr-interop.ts',
     'kernel-check.ts',
     'sid-change.ts',
