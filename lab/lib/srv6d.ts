@@ -150,6 +150,10 @@ export class Srv6dPe implements Pe {
     }
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#process?.child.kill(name)
+  }
+
   async kill(): Promise<void> {
     await this.#process?.stop('SIGKILL')
   }
