@@ -16,6 +16,7 @@ await build({
     'frr-interop.ts',
     'kernel-check.ts',
     'sid-change.ts',
+    'node-speaker.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),
