@@ -5,7 +5,7 @@
  *                     pe1 srv6d ---- p ---- pe2 srv6d
  *   ce2 blue      ---/  per-VRF SID       SIDs a family \--- ce4 blue
  *
- *   pe-pair.mjs ROOT       (a root made by lab/root, which holds gobgpd)
+ *   pe-pair.mjs ROOT [vrf|table]      (a root made by lab/root, which holds gobgpd)
  *
  * Routes of somebody else lie in both VRF tables of pe1 all the time and must survive everything.
  */
@@ -14,7 +14,15 @@ import { Checks, emit, say } from './lib/checks.ts'
 import { Gobgp } from './lib/gobgp.ts'
 import { describeRoute, kernelState, type RouteView, routesOf } from './lib/kernel-view.ts'
 import { checkPathMtu } from './lib/mtu-check.ts'
-import { buildNetwork, CUSTOMERS, ceOf, routerId, site, TABLE } from './lib/network.ts'
+import {
+  buildNetwork,
+  CUSTOMERS,
+  type Customer,
+  ceOf,
+  routerId,
+  site,
+  TABLE,
+} from './lib/network.ts'
 import { rdOf, tail } from './lib/pe.ts'
 import { ContinuousPing, ping } from './lib/ping.ts'
 import { mountRoot } from './lib/roots.ts'
@@ -42,23 +50,35 @@ const learnedHost = (family: 4 | 6) => (family === 4 ? '10.111.0.1' : '2001:db8:
 const FOREIGN = ['10.77.0.0/24', '2001:db8:77::/64']
 
 const checks = new Checks()
-const base = { as: 65000, peerAs: 65000, usid: false }
+let rulesBefore: string[] = []
+const root = process.argv[2] ?? '/'
+const { argv } = process
+const dataplane = argv[3] === 'table' ? 'table' : 'vrf'
+const base = { as: 65000, peerAs: 65000, usid: false, dataplane } as const
 const pe1 = new Srv6dPe({
   ...base,
   side: 1,
   sid: 'per-vrf',
-  ceSessions: { customer: 'red', as: CE_AS },
+  ceSessions: { customers: CUSTOMERS, as: CE_AS },
 })
 const pe2 = new Srv6dPe({ ...base, side: 2, sid: 'per-family' })
-const root = process.argv[2] ?? '/'
-const gobgp = new Gobgp({
-  root,
-  namespace: 'ce1',
-  as: CE_AS,
-  routerId: '10.1.0.1',
-  peerAs: 65000,
-  neighbors: { [site(1, 4).pe]: ['ipv4-unicast'], [site(1, 6).pe]: ['ipv6-unicast'] },
-})
+const gobgpOf = (customer: Customer) =>
+  new Gobgp({
+    root,
+    namespace: ceOf(customer, 1),
+    as: CE_AS,
+    routerId: '10.1.0.1',
+    peerAs: 65000,
+    neighbors: { [site(1, 4).pe]: ['ipv4-unicast'], [site(1, 6).pe]: ['ipv6-unicast'] },
+  })
+const gobgp = gobgpOf('red')
+
+/** The ip rules of srv6d; without it none is there and the kernel's own is back. */
+async function rulesIn(namespace: string): Promise<string[]> {
+  const ask = (f: 4 | 6) => must(['ip', `-${f}`, '-n', namespace, 'rule'])
+  const texts = await Promise.all(FAMILIES.map(ask))
+  return texts.flatMap((text) => text.trim().split('\n'))
+}
 
 /** Whatever carries srv6d's protocol number in a PE's kernel, SIDs too. */
 async function oursIn(namespace: string): Promise<RouteView[]> {
@@ -206,6 +226,37 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
   })
 }
 
+/** Another customer's CE with the same addresses, at the same time. */
+async function checkSecondCe(): Promise<void> {
+  const second = gobgpOf('blue')
+  await checks.check(
+    "GoBGP CE of blue, with the addresses of red's: sessions of its own",
+    async () => {
+      await second.start()
+      for (const f of FAMILIES) {
+        const { pe } = site(1, f)
+        await waitUntil(`${pe} in blue`, checks.patience, () => second.session(pe))
+        await waitUntil(`${pe} in red`, checks.patience, () => gobgp.session(pe))
+      }
+    },
+  )
+  await checks.check('GoBGP CE of blue: its routes are blue only', async () => {
+    for (const f of FAMILIES) {
+      const prefix = f === 4 ? '10.112.0.0/24' : '2001:db8:112::/64'
+      await second.announce(prefix)
+      await waitUntil(prefix, checks.patience, async () => {
+        const routes = await routesOf('pe2', TABLE.blue, f)
+        return routes.some((r) => r.dst === prefix) ? undefined : textOf(routes).join('; ')
+      })
+      const red = await routesOf('pe2', TABLE.red, f)
+      if (red.some((r) => r.dst === prefix)) throw new Error(`${prefix} is in red`)
+      const seen = await gobgp.prefixes(f)
+      if (seen.includes(prefix)) throw new Error(`red's CE was told ${prefix}`)
+      await second.withdraw(prefix)
+    }
+  })
+}
+
 async function learnedAtPe2(family: 4 | 6): Promise<string | undefined> {
   const routes = await routesOf('pe2', TABLE.red, family)
   const found = routes.find((r) => r.dst === learned(family))
@@ -302,6 +353,10 @@ async function checkStops(): Promise<void> {
     await pe1.stop()
     const left = textOf(await oursIn('pe1'))
     if (left.length > 0) throw new Error(left.join('; '))
+    const rules = await rulesIn('pe1')
+    if (rules.join() !== rulesBefore.join()) throw new Error(`rules: ${rules.join('; ')}`)
+    const links = await must(['ip', '-n', 'pe1', '-br', 'link'])
+    if (/^(sr|vrf-)/m.test(links)) throw new Error(`links: ${links}`)
     await foreignRoutesStay()
     const now = await globalAddresses()
     if (now !== addresses) throw new Error(`addresses: ${difference(addresses, now)}`)
@@ -314,6 +369,7 @@ async function checkStops(): Promise<void> {
 await inSandbox(async () => {
   const watchers = await prepare()
   say('network and captures are up')
+  rulesBefore = await rulesIn('pe1')
   await checkBadConfig('started with a mistake in its configuration: exits, touches nothing')
   if (await checkConvergence()) {
     await checkReachability(checks)
@@ -322,6 +378,7 @@ await inSandbox(async () => {
     await checkPathMtu(checks, 40)
     await checks.check('routes of somebody else are still in the VRF tables', foreignRoutesStay)
     await checkGobgpCe(watchers)
+    await checkSecondCe()
     await checkKillAndRestart()
     await checkStops()
   }

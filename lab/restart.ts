@@ -1,6 +1,6 @@
 /**
- * Nothing that happens to a BGP process costs a packet: srv6d on pe1 killed, upgraded, away for a
- * minute and for longer than its restart time, with FRR, srv6d and a route reflector as helpers;
+ * Nothing that happens to a BGP process costs a packet: srv6d on pe1 killed, upgraded, hung, away
+ * for a minute and for longer than its restart time, with FRR, srv6d and a route reflector as helpers;
  * then FRR killed, with srv6d as helper. The network: lib/star.ts.
  *
  *   restart.mjs ROOT [WORD...]       (a root made by lab/root, which holds FRR 10; cases by name)
@@ -21,9 +21,11 @@ import { sleep, waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
 const OTHERS = [2, 3, 4] as const
-/** How long pe1 asks its neighbours to wait: more than the minute, less than the half. */
-const LONG = 90
+/** How long pe1 asks its neighbours to wait: a minute and a slow start, or too short a time. */
+const LONG = 240
 const SHORT = 10
+/** Of every session: starSrv6d and starFrrPe say so. */
+const HOLD_TIME = 9
 
 const PEERS: Record<1 | 3 | 4, string[]> = {
   1: [loopback(2), loopback(3), REFLECTOR.address],
@@ -36,7 +38,11 @@ function srv6dPe(side: 1 | 3 | 4, vrfs = ['red'], restartTime = LONG): Srv6dPe {
   return new Srv6dPe({ side, as: 65000, peerAs: 65000, sid: 'per-vrf', usid: false, config })
 }
 
+/** The restart time that pe1 asks for. */
+let asked = LONG
+
 function reconfigure(vrfs: string[], restartTime = LONG): void {
+  asked = restartTime
   pe1.configure({ config: starSrv6d({ side: 1, peers: PEERS[1], vrfs, restartTime }) })
 }
 
@@ -220,6 +226,24 @@ const CASES: Record<string, Case> = {
       await comesBack(sids)
     },
   },
+  'hung for longer than its hold time': {
+    body: async () => {
+      const count = async () => (await pe1.neighbors()).map((n) => n.established)
+      const before = await count()
+      pe1.signal('SIGSTOP')
+      await sleep(HOLD_TIME + 6)
+      await mustHaveRoutes(1)
+      await expectHeld(pe3, 'stale', 1)
+      pe1.signal('SIGCONT')
+      await waitUntil('every session is a new one', checks.patience, async () => {
+        const now = await count()
+        return now.every((n, k) => n > before[k]!) ? undefined : now.join(', ')
+      })
+      await waitUntil('pe1 has all sessions', checks.patience, pe1Settled)
+      await mustHaveRoutes(checks.patience)
+      await expectHeld(pe3, 'fresh')
+    },
+  },
   'gone for 60 s': {
     body: async (sids) => {
       await pe1.kill()
@@ -234,6 +258,11 @@ const CASES: Record<string, Case> = {
   },
   'gone for longer than restart-time, long-lived': {
     body: async (sids, pe2) => {
+      if (asked !== SHORT) {
+        await pe1.stop()
+        reconfigure(['red', 'blue'], SHORT)
+        await comesBack(sids)
+      }
       await pe1.kill()
       await sleep(SHORT + 12)
       await expectHeld(pe3, 'long-lived llgr-stale')

@@ -5,11 +5,14 @@
  *                pe1 srv6d ---- p ---- pe2 srv6d
  *   ce2 blue ---/   a SID a CE      per-VRF SID    \--- ce4 blue
  *
+ *   sid-change.mjs [ROOT]      (a root made by lab/root: its FRR is pe2)
+ *
  * Each change is a restart with another configuration. Continuous pings of both customers, in both
  * families, to the CEs (End.DT4, End.DT6) and to what is behind them (End.DX4, End.DX6), lose none.
  * Both customers have the same addresses, so a SID that led to the wrong CE would be seen.
  */
 import { Checks, emit, say } from './lib/checks.ts'
+import { FrrPe, prepareFrr } from './lib/frr.ts'
 import { describeRoute, kernelState, routesOf } from './lib/kernel-view.ts'
 import {
   buildNetwork,
@@ -20,7 +23,9 @@ import {
   site,
   TABLE,
 } from './lib/network.ts'
+import type { Pe } from './lib/pe.ts'
 import { ContinuousPing } from './lib/ping.ts'
+import { mountRoot } from './lib/roots.ts'
 import { inSandbox } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
@@ -34,7 +39,8 @@ const DRAIN_SECONDS = 10
 const checks = new Checks()
 const base = { as: 65000, peerAs: 65000, usid: false }
 const pe1 = new Srv6dPe({ ...base, side: 1, sid: 'per-ce', drainSeconds: DRAIN_SECONDS })
-const pe2 = new Srv6dPe({ ...base, side: 2, sid: 'per-vrf' })
+const [root] = process.argv.slice(2)
+let pe2: Pe = new Srv6dPe({ ...base, side: 2, sid: 'per-vrf' })
 
 /** SIDs of pe1's kernel, with what each does. */
 async function sidsInKernel(): Promise<string[]> {
@@ -146,7 +152,12 @@ async function checkChange(
 }
 
 await inSandbox(async () => {
-  await buildNetwork({ vrfDevicesOn: [] })
+  if (root !== undefined) {
+    await mountRoot(root)
+    const version = await prepareFrr(root)
+    pe2 = new FrrPe({ ...base, side: 2, sid: 'per-vrf', root }, version)
+  }
+  await buildNetwork({ vrfDevicesOn: root === undefined ? [] : [2] })
   // The core routes the new locator before anybody uses it.
   await ipBatch('p', `route add ${NEW_LOCATOR} via 2001:db8:f1::1`)
   await ipBatch('pe2', `route add ${NEW_LOCATOR} via 2001:db8:f2::f`)

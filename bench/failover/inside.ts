@@ -49,7 +49,7 @@ async function lose(
   sender: Probe,
   [first, second]: readonly [Probe, Probe],
 ): Promise<Loss> {
-  type Seen = [number: number, at: number][]
+  type Report = { seen: [number: number, at: number][]; untaken: number }
   await first.ask('report')
   await second.ask('report')
   await sender.ask('start')
@@ -65,13 +65,15 @@ async function lose(
   await sleep(300)
   const sent = await sender.ask<number>('stop')
   await sleep(200)
-  const [before, after] = [await first.ask<Seen>('report'), await second.ask<Seen>('report')]
+  const reports = [await first.ask<Report>('report'), await second.ask<Report>('report')]
+  const [before, after] = reports.map(({ seen }) => seen) as [Report['seen'], Report['seen']]
+  const untaken = reports.reduce((sum, report) => sum + report.untaken, 0)
   await locator('e1', true)
   await pe.settled()
   return {
     reactMs: replacedAt - notifiedAt,
     gapMs: (after[0]?.[1] ?? Number.NaN) - (before.at(-1)?.[1] ?? Number.NaN),
-    lost: sent - new Set([...before, ...after].map(([number]) => number)).size,
+    lost: sent - untaken - new Set([...before, ...after].map(([number]) => number)).size,
     groups: replaced,
     messages,
     movedMs,

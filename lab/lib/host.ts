@@ -1,7 +1,7 @@
 /**
  * On the host: where a lab program can run, and running it there. Natively in namespaces of its
- * own where the kernel has VRF devices (as an ordinary user in a user namespace), else in the
- * throw-away virtual machine of lab/vm.
+ * own (as an ordinary user in a user namespace) where the kernel has what the program needs, else
+ * in the throw-away virtual machine of lab/vm.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { homedir } from 'node:os'
@@ -14,6 +14,8 @@ export const LAB = `${REPOSITORY}lab/`
 
 export interface Place {
   kind: 'native' | 'vm'
+  /** What srv6d finds there by itself. */
+  dataplane: 'vrf' | 'table'
   /** One line for the user. */
   why: string
   /** Put before the program. */
@@ -23,8 +25,9 @@ export interface Place {
 /** The namespaces a program gets; everything in them ends with it, also after SIGKILL. */
 const NAMESPACES = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
 
-// what the lab needs of a kernel: VRF devices, veth, seg6 routes and End.DT46
-const PROBE = `set -e
+// what each data plane needs of a kernel
+const PROBES = {
+  vrf: `set -e
 mount -t tmpfs lab /run
 ip link add lab-vrf type vrf table 10
 ip link set lab-vrf up
@@ -32,31 +35,60 @@ ip link add lab-a type veth peer name lab-b
 sysctl -qw net.vrf.strict_mode=1
 ip -6 route add fcbb::1/128 encap seg6local action End.DT46 vrftable 10 dev lab-vrf
 ip link set lab-a up
-ip -6 route add fcbb::2/128 encap seg6 mode encap.red segs fcbb::3 dev lab-a`
+ip -6 route add fcbb::2/128 encap seg6 mode encap.red segs fcbb::3 dev lab-a`,
+  table: `set -e
+mount -t tmpfs lab /run
+ip link add lab-a type veth peer name lab-b
+ip link set lab-a up
+ip -6 rule add iif lab-a lookup 10
+ip -6 route add fcbb::1/128 encap seg6local action End.DT6 table 10 dev lab-a
+ip -6 route add fcbb::4/128 encap seg6local action End.DX4 nh4 240.0.0.1 dev lab-a
+ip -6 route add fcbb::2/128 encap seg6 mode encap.red segs fcbb::3 dev lab-a`,
+} as const
 
-/**
- * Decides where lab programs run on this machine. SRV6D_LAB=vm or native forces it. A program with
- * FRR in it needs more than one user id, which a user namespace made without root does not have.
- */
-export function findPlace(withFrr = false): Place {
+export interface Needs {
+  /** FRR needs more than one user id, which a user namespace made without root does not have. */
+  frr?: boolean
+  /** `vrf`: VRF devices; else either data plane will do. */
+  dataplane?: 'vrf' | 'table'
+}
+
+/** Decides where a lab program runs on this machine. SRV6D_LAB=vm or native forces it. */
+export function findPlace(needs: Needs = {}): Place {
   const { SRV6D_LAB: forced } = process.env
   const root = process.getuid?.() === 0
-  const unshare = ['unshare', ...(root ? [] : ['--user', '--map-root-user']), ...NAMESPACES]
-  if (forced !== 'vm' && (root || !withFrr)) {
-    const r = spawnSync(unshare[0]!, [...unshare.slice(1), 'sh', '-c', PROBE], { encoding: 'utf8' })
-    if (r.status === 0 || forced === 'native') {
-      const how = root ? 'in network namespaces' : 'in a user namespace, without root'
-      return { kind: 'native', why: `The lab runs on this kernel, ${how}.`, prefix: unshare }
+  const vm = (why: string): Place => {
+    const prefix = [`${LAB}vm`]
+    return {
+      kind: 'vm',
+      dataplane: 'vrf',
+      why: `${why}: the lab runs in a virtual machine.`,
+      prefix,
     }
-    const reason = (r.stderr || r.error?.message || '').trim().split('\n').at(-1)
-    const why = `This kernel has no VRF devices for us (${reason}): the lab runs in a virtual machine.`
-    return { kind: 'vm', why, prefix: [`${LAB}vm`] }
   }
-  return {
-    kind: 'vm',
-    why: 'SRV6D_LAB=vm: the lab runs in a virtual machine.',
-    prefix: [`${LAB}vm`],
+  if (forced === 'vm') return vm('SRV6D_LAB=vm')
+  if (!root && needs.frr) return vm('FRR needs root')
+  const prefix = ['unshare', ...(root ? [] : ['--user', '--map-root-user']), ...NAMESPACES]
+  const missing = { vrf: lacks(prefix, 'vrf'), table: '' }
+  const how = root ? 'in network namespaces' : 'in a user namespace, without root'
+  const native = (dataplane: Place['dataplane'], with_: string): Place => {
+    const why = `The lab runs on this kernel, ${how}: VRFs are ${with_}.`
+    return { kind: 'native', dataplane, why, prefix }
   }
+  if (missing.vrf === '') return native('vrf', 'VRF devices')
+  if (needs.dataplane !== 'vrf') missing.table = lacks(prefix, 'table')
+  const may = needs.dataplane !== 'vrf' && missing.table === ''
+  if (may || forced === 'native')
+    return native('table', 'routing tables and rules, as it has no VRF devices')
+  return vm(`This kernel has no VRF devices for us (${missing.vrf})`)
+}
+
+/** The last line of the complaint of a kernel that a data plane does not work on, else ''. */
+function lacks(prefix: string[], dataplane: Place['dataplane']): string {
+  const argv = [...prefix.slice(1), 'sh', '-c', PROBES[dataplane]]
+  const r = spawnSync(prefix[0]!, argv, { encoding: 'utf8' })
+  if (r.status === 0) return ''
+  return (r.stderr || r.error?.message || `exit ${r.status}`).trim().split('\n').at(-1)!
 }
 
 export interface ProgramOptions {

@@ -27,8 +27,9 @@ export interface Srv6dOptions extends PeOptions {
   /** Another one than the side's. */
   locator?: string
   drainSeconds?: number
-  /** BGP sessions with the CE of this customer, over IPv4 and IPv6. */
-  ceSessions?: { customer: Customer; as: number }
+  /** BGP sessions with the CEs of these customers, over IPv4 and IPv6. */
+  ceSessions?: { customers: readonly Customer[]; as: number }
+  dataplane?: 'vrf' | 'table'
   /** Another configuration than srv6dConfig's. */
   config?: string
 }
@@ -43,7 +44,11 @@ const dist = fileURLToPath(new URL('../', import.meta.url))
 export function srv6dConfig(o: Srv6dOptions): string {
   const far = loopback(otherSide(o.side))
   return `router: { as: ${o.as}, router-id: ${routerId(o.side)}, source: "${loopback(o.side)}" }
-dataplane: { encapsulation: ${o.encapsulation ?? 'encap.red'}, on-stop: ${o.onStop ?? 'keep'}, sid-drain-time: ${o.drainSeconds ?? 60} }
+dataplane:
+  mode: ${o.dataplane ?? 'auto'}
+  encapsulation: ${o.encapsulation ?? 'encap.red'}
+  on-stop: ${o.onStop ?? 'keep'}
+  sid-drain-time: ${o.drainSeconds ?? 60}
 api: { socket: /run/srv6d/${peOf(o.side)}.sock }
 log: { level: ${SRV6D_LAB_LOG ?? 'info'} }
 locators:
@@ -67,7 +72,7 @@ ${o.as === o.peerAs ? '' : '    ebgp-multihop: 255\n'}`
 function vrfConfig(o: Srv6dOptions, customer: Customer): string {
   const v4 = site(o.side, 4)
   const v6 = site(o.side, 6)
-  const ce = o.ceSessions?.customer === customer ? o.ceSessions : undefined
+  const ce = o.ceSessions?.customers.includes(customer) ? o.ceSessions : undefined
   const session = (address: string, family: string) => `
       - address: "${address}"
         as: ${ce!.as}
@@ -143,6 +148,10 @@ export class Srv6dPe implements Pe {
     if (status !== 0 && status !== undefined) {
       throw new Error(`srv6d on ${this.#ns} ended with ${status}`)
     }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process?.child.kill(name)
   }
 
   async kill(): Promise<void> {

@@ -112,9 +112,11 @@ function vrf(side: Side, name: string): string {
 ${more}`
 }
 
+/** A helper without a word; to have the long-lived form it must be told how long for itself. */
+const FRR_HELPER = ' bgp long-lived-graceful-restart stale-time 300'
 const FRR_RESTART = ` bgp graceful-restart
  bgp graceful-restart preserve-fw-state
- bgp long-lived-graceful-restart stale-time 300`
+${FRR_HELPER}`
 
 const frrHead = (name: string) => `frr defaults traditional
 hostname ${name}
@@ -189,7 +191,7 @@ export function starReflector(): string {
   const { namespace, address, routerId: id } = REFLECTOR
   return `${frrHead(namespace)}router bgp ${AS}
  bgp router-id ${id}
-${FRR_RESTART}
+${FRR_HELPER}
  no bgp default ipv4-unicast
 ${frrNeighbors([loopback(1), loopback(4)], address, true)}
 exit

@@ -22,6 +22,9 @@ import type { VrfInstance } from './vrf-instance.ts'
 const LOOK_AFTER_MS = 20
 /** Between two looks for the sake of others' routes alone: each tries again what was refused. */
 const ROUTES_AFTER_MS = 200
+/** Between two times that all SIDs are asked for again because of others' nexthop objects. */
+const ASK_ALL_MS = 250
+const ANY_PREFIX = new Int32Array(4)
 /** Between two readings of everything. */
 const RESYNC_AFTER_MS = 1000
 /** SIDs that the kernel refused: what mends it (a sysctl, a module) is told by no notification. */
@@ -71,6 +74,9 @@ export class KernelFollower implements KernelWatcher {
   #lookedAt = Number.NEGATIVE_INFINITY
   #resyncedAt = Number.NEGATIVE_INFINITY
   #dueAt = 0
+  /** Others changed a nexthop object: who knows which routes go by it. */
+  #askAll = false
+  #askedAllAt = Number.NEGATIVE_INFINITY
   #unwatch = () => {}
 
   constructor(ports: FollowerPorts) {
@@ -130,10 +136,29 @@ export class KernelFollower implements KernelWatcher {
   }
 
   onNexthop(id: number, now: KernelNexthop | null): void {
-    const row = this.#ports.tables().nexthops.noticed(id, now)
-    if (row === 0) return
+    const { nexthops } = this.#ports.tables()
+    const isOurs = nexthops.rowOfId(id) !== 0
+    const row = nexthops.noticed(id, now)
+    if (row === 0) {
+      if (!isOurs) this.#othersNexthop()
+      return
+    }
     this.#lostNexthops.add(row)
     this.#changed('ours')
+  }
+
+  /** With nexthop_compat_mode=0 the routes through an object change and go without a word. */
+  #othersNexthop(): void {
+    const now = this.#ports.clock.now()
+    if (now - this.#askedAllAt < ASK_ALL_MS) this.#askAll = true
+    else this.#askForAll(now)
+    this.#changed('routes')
+  }
+
+  #askForAll(now: number): void {
+    this.#askAll = false
+    this.#askedAllAt = now
+    this.#ports.onRoute(ANY_PREFIX, 0)
   }
 
   onRule(): void {
@@ -229,6 +254,7 @@ export class KernelFollower implements KernelWatcher {
     this.#linksChanged = false
     this.#routesChanged = false
     this.#oursChanged = false
+    if (this.#askAll) this.#askForAll(clock.now())
     if (overflown) {
       this.#overflown = false
       this.#resyncedAt = clock.now()

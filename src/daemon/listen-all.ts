@@ -50,7 +50,8 @@ export class Listening {
   }
 
   #wanted(): Map<string, Row> {
-    const { vrfs, config, interfaces } = this.#speaker
+    const { vrfs, config, interfaces, dataplane } = this.#speaker
+    const { sharesPorts: sharesPort } = dataplane
     const wanted = new Map<string, Row>()
     const add = (at: ListenAddress) => {
       // A device that came again under the same name is another one.
@@ -64,12 +65,12 @@ export class Listening {
       }
     }
     for (const { address, port } of config.listen) {
-      add({ address: address.text, port })
+      add({ address: address.text, port, sharesPort })
       for (const { plane, config: vrf } of vrfs) {
         if (vrf.neighbors.length === 0) continue
         const domain = plane.sessionDomain
         for (const bindDevice of plane.listenDevices) {
-          add({ address: address.text, port, bindDevice, domain })
+          add({ address: address.text, port, bindDevice, domain, sharesPort })
         }
       }
     }

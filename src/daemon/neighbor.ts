@@ -191,7 +191,7 @@ export class Neighbor {
     const keep = reason.helper ? this.#retention : []
     const isKept = (family: Family) => keep.some((kept) => kept.family === family)
     this.adjRibIn.clear(this.config.families.filter((family) => !isKept(family)))
-    this.#stale.keep(keep)
+    this.#stale.keep(keep, reason.collision)
   }
 
   onWritable(): void {

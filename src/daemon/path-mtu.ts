@@ -26,27 +26,34 @@ export function icmpRelayOf(speaker: Speaker): IcmpRelay {
  * error quotes the packet, which is none of the other customer's business.
  */
 function routeBack(speaker: Speaker, error: TooBig): ErrorRoute | null {
-  const found = speaker.vrfs.filter((vrf) => mayHaveSent(speaker, vrf, error))
-  if (found.length !== 1) return null
-  return { device: found[0]!.plane.deviceTowards(error.source) }
+  const found = speaker.vrfs.flatMap((vrf) => deviceOfSender(speaker, vrf, error) ?? [])
+  return found.length === 1 ? { device: found[0] } : null
 }
 
-function mayHaveSent(speaker: Speaker, { vrf }: VrfInstance, error: TooBig): boolean {
+/** The device by which the sender is told, undefined when it did not send from this VRF. */
+function deviceOfSender(
+  speaker: Speaker,
+  { vrf, plane }: VrfInstance,
+  error: TooBig,
+): string | undefined {
   const rib = vrf.rib(error.family === 4 ? Family.IPV4_UNICAST : Family.IPV6_UNICAST)
   const bits = error.source.length * 8
   const sender = longestMatch(rib, networkWords(error.source, bits))
   const target = longestMatch(rib, networkWords(error.destination, bits))
-  if (sender === NONE || target === NONE) return false
+  if (sender === NONE || target === NONE) return undefined
   const { nextHops } = speaker.context
   const { paths } = rib
   const isRemote = (path: PathId) => {
     const id = paths.nextHopOf(path)
     return id !== NONE && nextHops.kindOf(id) === NextHopKind.SID
   }
-  if (isRemote(rib.bestOf(sender))) return false
+  const best = rib.bestOf(sender)
+  if (isRemote(best)) return undefined
   for (let path = rib.firstOf(target); path !== NONE; path = paths.nextOf(path)) {
     if (!isRemote(path)) continue
-    if (equalBytes(nextHops.addressOf(paths.nextHopOf(path)), 0, error.sid, 0, 16)) return true
+    if (equalBytes(nextHops.addressOf(paths.nextHopOf(path)), 0, error.sid, 0, 16)) {
+      return plane.deviceBy(nextHops.ifindexOf(paths.nextHopOf(best)))
+    }
   }
-  return false
+  return undefined
 }

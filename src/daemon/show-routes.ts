@@ -254,7 +254,25 @@ function staleness(
     const source = vpn.findPath(prefix, rib.paths.peerOf(path), PathKind.RECEIVED, 0)
     if (source !== NONE) flags = vpn.paths.flagsOf(source)
   }
+  const ofNode = nodePathOf(speaker, rib, path)
+  if (ofNode !== null) flags = ofNode
   return { stale: (flags & PathFlag.STALE) !== 0, longLivedStale }
+}
+
+/** Flags of the path of this node that a path of a VRF stands for; null: it is of its own. */
+function nodePathOf(speaker: Speaker, rib: LocRib, path: PathId): number | null {
+  const { node, context } = speaker
+  const table = node.ribs.get(rib.family as AddressFamily)
+  const nextHop = rib.paths.nextHopOf(path)
+  if (table === undefined || table === rib || nextHop === NONE) return null
+  if (context.nextHops.kindOf(nextHop) !== NextHopKind.NODE) return null
+  const { prefixes } = rib
+  const prefix = rib.paths.prefixOf(path)
+  const [at, bits] = [prefixes.wordsAt(prefix), prefixes.bitsOf(prefix)]
+  const there = table.prefixes.find(prefixes.words, at, bits)
+  if (there === NONE) return null
+  const source = table.findPath(there, rib.paths.peerOf(path), PathKind.RECEIVED, 0)
+  return source === NONE ? null : table.paths.flagsOf(source)
 }
 
 const SOURCES: Record<PathKind, RoutePath['source']> = {

@@ -208,6 +208,10 @@ export class TableVrf implements VrfPlane {
     )
   }
 
+  deviceBy(ifindex: number): string | undefined {
+    return this.holds(ifindex) ? this.#known?.byIndex(ifindex)?.name : undefined
+  }
+
   /** Whatever enters the pair comes out at the other end, where the rules are. */
   get homeIfindex(): number {
     return this.#ifindex

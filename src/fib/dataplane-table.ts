@@ -19,6 +19,7 @@ export class TableDataplane implements Dataplane {
   readonly why: string
   readonly hasDt46 = false
   readonly installsConnected = true
+  readonly sharesPorts = true
   readonly #ports: TablePorts
   readonly #sources: SourceBindings
   readonly #vrfs: TableVrf[] = []

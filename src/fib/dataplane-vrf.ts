@@ -15,6 +15,7 @@ export class VrfDataplane implements Dataplane {
   readonly why: string
   readonly hasDt46 = true
   readonly installsConnected = false
+  readonly sharesPorts = false
   readonly #kernel: Kernel
   readonly #rules: RuleTable
   readonly #sources: SourceBindings
@@ -270,6 +271,10 @@ class DeviceVrf implements VrfPlane {
 
   /** The rule of VRF devices goes on to the main table where theirs says `throw`. */
   readonly homeIfindex = 0
+
+  deviceBy(ifindex: number): string | undefined {
+    return this.holds(ifindex) ? this.#request.device : undefined
+  }
 
   bindSource(prefix: RulePrefix): void {
     this.#sources.bind(prefix, this.#request.table)

@@ -62,6 +62,8 @@ export interface VrfPlane {
   readonly listenDevices: readonly string[]
   /** Device that a session with a neighbour is bound to; throws in plain words when there is none. */
   deviceTowards(address: Uint8Array): string
+  /** The same for what leaves by an interface of the VRF; undefined: it is none of its. */
+  deviceBy(ifindex: number): string | undefined
   /** Device by which the VRF reaches prefixes of this node; 0: its table says `throw`. */
   readonly homeIfindex: number
   /** Makes what comes from a prefix the VRF's, wherever it comes in; throws where it is another's. */
@@ -86,6 +88,8 @@ export interface Dataplane {
   readonly hasDt46: boolean
   /** The VRF's connected networks are put into its table by us, not by the kernel. */
   readonly installsConnected: boolean
+  /** The kernel does not keep apart by itself sockets of VRFs that listen on the same port. */
+  readonly sharesPorts: boolean
   readonly problems: readonly string[]
   /** Once for each VRF, before anything else. */
   addVrf(request: VrfRequest): VrfPlane

@@ -160,8 +160,9 @@ export class LinuxKernel implements Kernel {
     encode.encodeGetRoute(writer, sid, this.#seq, RTM_F_FIB_MATCH)
     let holder: string | null = null
     this.#socket.attempt(writer.buf, writer.end, ({ payload }) => {
-      const { bits, protocol, kind } = decodeRouteOwner(payload)
-      if (bits !== prefixBits) return
+      const { destination, bits, protocol, kind } = decodeRouteOwner(payload)
+      // Of routes that share a nexthop object the kernel may name another one than it goes by.
+      if (bits !== prefixBits || Buffer.compare(destination, sid) !== 0) return
       if (kind === RTN_LOCAL || kind === RTN_ANYCAST) holder = 'an address of this router'
       else if (protocol === RTPROT_SRV6D) holder = 'srv6d'
       else holder = PROTOCOL_NAMES[protocol] ?? `routing protocol ${protocol}`

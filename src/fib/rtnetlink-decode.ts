@@ -231,8 +231,14 @@ const MODES = new Map<number, EncapMode>([
 ])
 
 /** The answer to RTM_GETROUTE with RTM_F_FIB_MATCH: which route an address goes by, and whose it is. */
-export function decodeRouteOwner(message: Span): { bits: number; protocol: number; kind: number } {
-  return { bits: message.u8(1), protocol: message.u8(5), kind: message.u8(7) }
+export function decodeRouteOwner(message: Span): {
+  destination: Uint8Array
+  bits: number
+  protocol: number
+  kind: number
+} {
+  const destination = message.attributes(RTMSG_BYTES).get(Rta.DST)?.copy() ?? new Uint8Array(0)
+  return { destination, bits: message.u8(1), protocol: message.u8(5), kind: message.u8(7) }
 }
 
 /** The answer to RTM_GETROUTE. */

@@ -61,20 +61,23 @@ export class StaleRoutes {
     })
   }
 
-  /** The session is gone; what is kept of it, as the neighbour itself announced. */
-  keep(retentions: readonly Retention[]): void {
+  /**
+   * The session is gone; what is kept of it, as the neighbour itself announced. `collision`: it
+   * was lost to another connection, so this is no restart after another.
+   */
+  keep(retentions: readonly Retention[], collision = false): void {
     for (const family of this.families) {
       if (!retentions.some((kept) => kept.family === family)) this.#drop(family)
     }
-    for (const kept of retentions) this.#keepOne(kept)
+    for (const kept of retentions) this.#keepOne(kept, collision)
   }
 
-  #keepOne({ family, restartTime, longLivedTime }: Retention): void {
+  #keepOne({ family, restartTime, longLivedTime }: Retention, collision: boolean): void {
     const before = this.#rows.get(family)
     const goesOn = before !== undefined && (longLivedTime > 0 || before.longLived !== null)
     // RFC 4724 §4.2: what was stale already when it failed again is not kept twice; RFC 9494 §4.2:
     // unless as long-lived, which bounds it as well.
-    if (before && !goesOn) this.#adjRibIn.sweepStale([family])
+    if (before && !goesOn && !collision) this.#adjRibIn.sweepStale([family])
     const row: Row = before ?? {
       family,
       longLivedTime,
@@ -86,7 +89,7 @@ export class StaleRoutes {
     }
     this.#rows.set(family, row)
     row.longLivedTime = longLivedTime
-    if (goesOn) this.#becomeLongLived(row)
+    if (goesOn && !collision) this.#becomeLongLived(row)
     this.#adjRibIn.markStale([family])
     row.phase = 'restart'
     this.#after(row, restartTime, () => this.#restartOver(row))

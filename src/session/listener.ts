@@ -19,6 +19,7 @@ import {
   setMd5Key,
   setMinTtl,
   setReuseAddress,
+  setReusePort,
   setTtl,
   setV6Only,
 } from './sockopt.ts'
@@ -32,6 +33,8 @@ export interface ListenAddress {
   bindDevice?: string
   /** Whose neighbours connect here; by default the device's. */
   domain?: string
+  /** Others listen on the port too, each on a device of its own: SO_REUSEPORT. */
+  sharesPort?: boolean
 }
 
 interface Listener {
@@ -184,6 +187,7 @@ function reaches(listener: Listener, peer: Peer): boolean {
 
 function prepare({ fd, family, at }: Listener): void {
   setReuseAddress(fd)
+  if (at.sharesPort) setReusePort(fd)
   if (family === 6) setV6Only(fd)
   setControlPrecedence(fd, family)
   setTtl(fd, family, MAX_TTL)

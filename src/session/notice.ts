@@ -51,21 +51,39 @@ export function errorEvent(code: number): FsmEvent {
   }
 }
 
+/** RFC 4271 §6.8: another connection with the neighbour goes on. */
+function isCollision(code: number, subcode: number): boolean {
+  return code === ErrorCode.CEASE && subcode === CeaseError.CONNECTION_COLLISION_RESOLUTION
+}
+
 /**
  * Whether the routes of an Established session that ends so may be kept as stale: both sides do
  * graceful restart for a common family, and TCP was lost (RFC 4724 §4.2) or, where both sides set
- * the N bit, any NOTIFICATION but a hard reset ended it (RFC 8538 §4).
+ * the N bit, any NOTIFICATION but a hard reset ended it (RFC 8538 §4). A session that was up on
+ * one side when the other closed it for another connection counts as lost TCP.
  */
-export function mayHelp(
+function mayHelp(
   negotiated: Negotiated | null,
   direction: DownReason['direction'],
   code: number,
   subcode: number,
 ): boolean {
   if (negotiated === null || negotiated.retention.length === 0) return false
-  if (direction === 'tcp') return true
+  if (direction === 'tcp' || isCollision(code, subcode)) return true
   const hard = code === ErrorCode.CEASE && subcode === CeaseError.HARD_RESET
   return direction !== 'local' && negotiated.notificationRestart && !hard
+}
+
+/** Why a session ends or a connection failed; `negotiated` where it was Established. */
+export function downReason(
+  negotiated: Negotiated | null,
+  direction: DownReason['direction'],
+  code: number,
+  subcode: number,
+  text: string,
+): DownReason {
+  const helper = mayHelp(negotiated, direction, code, subcode)
+  return { text, direction, code, subcode, helper, collision: isCollision(code, subcode) }
 }
 
 /**

@@ -52,6 +52,9 @@ const IDLE_HOLD_MAX_MS = 64_000
 /** A session that lasted so long was no flap. */
 const STABLE_MS = 60_000
 
+/** Nobody restarts in less: a connection that comes so soon after another was dialled beside it. */
+const RESTART_MS = 5000
+
 export class Peer implements SessionOwner {
   readonly config: PeerConfig
   readonly counters: PeerCounters
@@ -186,7 +189,8 @@ export class Peer implements SessionOwner {
     const other = session === this.#main ? this.#second : this.#main
     if (other === null) return true
     if (other.state === 'Established' && this.#mayReplace(other)) {
-      other.replaced()
+      // Both dialled at once, and one side was quicker than the other: nobody restarted.
+      other.replaced(this.#clock.now() - this.counters.since < RESTART_MS)
       return true
     }
     const verdict = resolveCollision(
@@ -317,10 +321,7 @@ export class Peer implements SessionOwner {
   /** Keeps why an attempt failed, and logs it when it is news. */
   #note(reason: DownReason): void {
     const fields = { ...reason }
-    const { code, subcode, direction } = reason
-    const collision =
-      code === ErrorCode.CEASE && subcode === CeaseError.CONNECTION_COLLISION_RESOLUTION
-    if (collision && direction === 'sent') {
+    if (reason.collision && reason.direction === 'sent') {
       this.#log.debug(fields, 'connection collision')
       return
     }

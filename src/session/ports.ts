@@ -17,6 +17,8 @@ export interface DownReason {
   subcode: number
   /** RFC 4724 §4.2, RFC 8538 §4: routes of graceful restart families may be kept as stale. */
   helper: boolean
+  /** Lost to another connection with the same neighbour, which has not restarted in between. */
+  collision: boolean
 }
 
 /** Counted a neighbour, over all its sessions. Message counts by type, the total at index 0. */

@@ -23,7 +23,7 @@ import { reasonText } from '../wire/update-reason.ts'
 import { UpdateView } from '../wire/update-view.ts'
 import { type Action, eventName, FsmEvent, type FsmState, fsmErrorSubcode, step } from './fsm.ts'
 import { type Negotiated, negotiate, openOf, type PeerConfig } from './negotiate.ts'
-import { type Cease, ceaseNotice, errorEvent, familyToDisable, mayHelp } from './notice.ts'
+import { type Cease, ceaseNotice, downReason, errorEvent, familyToDisable } from './notice.ts'
 import type { DownReason, SessionDeps, SessionOwner } from './ports.ts'
 import { SessionTimers, sendHoldSeconds } from './timers.ts'
 import type { Transport, TransportHandler } from './transport.ts'
@@ -46,7 +46,7 @@ export class Session implements TransportHandler, FrameSink {
   readonly #timers: SessionTimers
   #transport: Transport | null = null
   /** Why we are about to fall; what the next NOTIFICATION says. */
-  #reason: DownReason = { text: '', direction: 'local', code: 0, subcode: 0, helper: false }
+  #reason = downReason(null, 'local', 0, 0, '')
   #error: BgpError | null = null
   /** Clock.now() of the last read: one look at the clock a chunk, not a message. */
   #readAt = 0
@@ -95,9 +95,11 @@ export class Session implements TransportHandler, FrameSink {
     this.dispatch(event)
   }
 
-  /** RFC 4724 §4.2: the neighbour came back by a new connection; this one is as good as lost. */
-  replaced(): void {
-    this.onClose(new Error('replaced by a new connection of the neighbour'))
+  /** RFC 4724 §4.2: the neighbour came by a new connection; this one is as good as lost. */
+  replaced(collision: boolean): void {
+    const text = 'replaced by a new connection of the neighbour'
+    this.#reason = { ...this.#reasonFor('tcp', 0, 0, text), collision }
+    this.dispatch(FsmEvent.TCP_CONNECTION_FAILS)
   }
 
   /** Copies one message; false above the high-water mark. */
@@ -336,14 +338,7 @@ export class Session implements TransportHandler, FrameSink {
     this.write(message, 0, message.length)
   }
 
-  #reasonFor(
-    direction: DownReason['direction'],
-    code: number,
-    subcode: number,
-    text: string,
-  ): DownReason {
-    const negotiated = this.#isUp ? this.negotiated : null
-    const helper = mayHelp(negotiated, direction, code, subcode)
-    return { text, direction, code, subcode, helper }
+  #reasonFor(direction: DownReason['direction'], code: number, subcode: number, text: string) {
+    return downReason(this.#isUp ? this.negotiated : null, direction, code, subcode, text)
   }
 }

@@ -16,6 +16,7 @@ const AF_INET6 = 10
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
+const SO_REUSEPORT = 15
 const SO_BINDTODEVICE = 25
 const IPPROTO_IP = 0
 const IP_TOS = 1
@@ -147,6 +148,11 @@ function setInt(fd: number, level: number, name: number, value: number, what: st
 
 export function setReuseAddress(fd: number): void {
   setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1, 'SO_REUSEADDR')
+}
+
+/** The port may be listened on by several sockets, told apart by the device they are tied to. */
+export function setReusePort(fd: number): void {
+  setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'SO_REUSEPORT')
 }
 
 export function setV6Only(fd: number): void {

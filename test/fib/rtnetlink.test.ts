@@ -34,6 +34,28 @@ t.test('nexthop objects: what is asked for is what a dump says', async (t) => {
   }
 })
 
+t.test('groups: the octets, and what a dump says', async (t) => {
+  const group = {
+    id: 0x54000001,
+    members: [
+      { id: 0x53520000, weight: 1 },
+      { id: 0x53520001, weight: 256 },
+    ],
+  }
+  const payload = written((w) => encode.encodeNexthopGroup(w, group, false, 1))
+  // nhmsg of protocol 152; NHA_ID (1); NHA_GROUP (2): id, weight less one, three octets of nothing
+  const octets = '0000980000000000 0800010001000054 14000200 0000525300000000 01005253ff000000'
+  t.equal(toHex(payload.copy()), octets.replaceAll(' ', ''))
+  t.same(decode.decodeNexthop(payload), group)
+  const flags = (replace: boolean) => {
+    const writer = new NetlinkWriter(256)
+    encode.encodeNexthopGroup(writer, group, replace, 1)
+    return writer.buf[6]! | (writer.buf[7]! << 8)
+  }
+  // NLM_F_REQUEST and ACK with CREATE and EXCL, or with REPLACE alone
+  t.same([flags(false), flags(true)], [0x605, 0x105])
+})
+
 t.test('RFC 8754 §2: the last segment of the path is the first of the SRH', async (t) => {
   const [a, b] = [parseAddress('fcbb:bb00:a::'), parseAddress('fcbb:bb00:b::')]
   const spec: NexthopSpec = { id: 1, ifindex: 3, segments: [a, b], mode: 'encap' }

@@ -13,6 +13,7 @@ t.setTimeout(1_000_000)
 t.test('FRR 10', (t) =>
   runScenario(t, {
     program: 'frr-interop',
+    needsVrf: true,
     suite: 'sid',
     args: [
       'ibgp/dt46/per-vrf',

@@ -13,6 +13,7 @@ t.setTimeout(1_000_000)
 t.test('FRR 8.4.4', (t) =>
   runScenario(t, {
     program: 'frr-interop',
+    needsVrf: true,
     suite: 'bookworm',
     args: ['ibgp/dt4dt6/per-vrf', 'ebgp/dt4dt6/per-family'],
     seconds: 900,

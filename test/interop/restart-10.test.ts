@@ -1,5 +1,5 @@
 /**
- * No packet is lost over a restart, in lab/restart.ts: srv6d killed, upgraded, away for a minute
+ * No packet is lost over a restart, in lab/restart.ts: srv6d killed, upgraded, hung, away for a minute
  * and beyond its restart time, with FRR 10 (Debian sid), srv6d and a route reflector as helpers;
  * FRR killed with srv6d as helper.
  *
@@ -11,5 +11,5 @@ import { runScenario } from '../support/scenario.ts'
 t.setTimeout(1_000_000)
 
 t.test('restart without loss', (t) =>
-  runScenario(t, { program: 'restart', suite: 'sid', seconds: 900 }),
+  runScenario(t, { program: 'restart', needsVrf: true, suite: 'sid', seconds: 900 }),
 )

@@ -124,6 +124,23 @@ t.test('RFC 4724 §4.2: a second failure keeps only what was fresh', async (t) =
   t.same(routes(), [])
 })
 
+t.test('a session lost to another connection is no second restart', async (t) => {
+  for (const longLived of [0, 600]) {
+    const { adj, clock, stale, routes } = setUp()
+    stale.keep(kept(BOTH, longLived))
+    stale.sessionUp(kept(BOTH, longLived), 360)
+    adj.apply(v4Route('10.1.0.0/24'))
+    stale.keep(kept(BOTH, longLived), true)
+    t.same(routes(), ['10.1.0.0/24', '10.2.0.0/24', '2001:db8:a::/48'])
+    stale.sessionUp(kept(BOTH, longLived), 360)
+    adj.apply(v4Route('10.1.0.0/24'))
+    stale.sweep(IPV4_UNICAST)
+    t.same(routes(), ['10.1.0.0/24', '2001:db8:a::/48'])
+    clock.advance(360_000)
+    t.same(routes(), ['10.1.0.0/24'])
+  }
+})
+
 t.test('a family that is not kept has no stale routes to sweep', async (t) => {
   const { adj, clock, stale, routes } = setUp()
   adj.clear([IPV6_UNICAST])

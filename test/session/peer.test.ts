@@ -350,6 +350,7 @@ t.test('RFC 4724 §4.2, RFC 8538: when routes may be kept as stale', async (t) =
   const lose = (transport: FakeTransport) => transport.lost()
   const cease = (transport: FakeTransport) => transport.receive(notification(6, 4))
   const hard = (transport: FakeTransport) => transport.receive(notification(6, 9, 6, 2))
+  const collided = (transport: FakeTransport) => transport.receive(notification(6, 7))
   const bad = (transport: FakeTransport) => transport.receive(goodOpen())
   const R = gracefulRestart
   const families = restartCapability(0)
@@ -363,6 +364,8 @@ t.test('RFC 4724 §4.2, RFC 8538: when routes may be kept as stale', async (t) =
     ['TCP lost, not configured here', null, [families], lose, false],
     ['NOTIFICATION without the N bit', R, [families], cease, false],
     ['NOTIFICATION with the N bit', R, [notifies], cease, true],
+    ['collision, seen too late', R, [families], collided, true],
+    ['the same without the capability', R, [], collided, false],
     ['hard reset', R, [notifies], hard, false],
     ['our own NOTIFICATION with the N bit', R, [notifies], bad, true],
     ['our own NOTIFICATION without', R, [families], bad, false],
@@ -458,17 +461,20 @@ t.test('a neighbour that dials twice is believed the second time', async (t) => 
 t.test(
   'RFC 4724 §4.2: with graceful restart the OPEN of a new connection ends the old',
   async (t) => {
-    const { peer, establish, accept, handler } = setUp({ gracefulRestart })
+    const { peer, establish, accept, handler, clock } = setUp({ gracefulRestart })
     const open = goodOpen({ capabilities: [restartCapability(0x80)] })
     const old = establish(open)
     const fresh = accept()
     t.equal(handler.downs.length, 0, 'a SYN alone changes nothing')
     fresh.receive(open)
-    t.match(handler.downs, [{ direction: 'tcp', helper: true }])
+    t.match(handler.downs, [{ direction: 'tcp', helper: true, collision: true }], 'dialled beside')
     t.equal(old.notification, null)
     fresh.receive(keepalive)
     t.equal(peer.state, 'Established')
     t.equal(handler.ups.length, 2)
+    clock.advance(5000)
+    accept().receive(open)
+    t.match(handler.downs[1], { helper: true, collision: false }, 'it may have restarted')
   },
 )
 

@@ -51,11 +51,14 @@ export class Router {
   readonly clock = new ManualClock()
   readonly show: Show
   readonly transports = new Map<string, FakeTransport[]>()
+  /** Each dial: '172.16.1.2 dev red'. */
+  readonly dials: string[] = []
 
   private constructor(yaml: string, kernel: FakeKernel, log: Logger) {
     this.kernel = kernel
     const config = parseConfig(yaml, 'test.yaml')
     this.speaker = new Speaker(config, kernel, log, this.clock, (target) => {
+      this.dials.push(`${target.address} dev ${target.bindDevice ?? '-'}`)
       const transport = new FakeTransport()
       transport.remoteAddress = target.address
       const v4 = !target.address.includes(':')
@@ -116,7 +119,7 @@ export class Router {
   }
 
   /** Kernel notifications are followed after a pause. */
-  async kernelChanged(what: 'link' | 'address' | 'route' | 'overflow'): Promise<void> {
+  async kernelChanged(what: 'link' | 'address' | 'route' | 'rule' | 'overflow'): Promise<void> {
     this.kernel.tell(what)
     this.clock.advance(250)
     await calm()

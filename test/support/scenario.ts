@@ -14,6 +14,8 @@ export interface Scenario {
   /** A Debian suite whose root (lab/root) is the program's first argument. */
   suite?: 'bookworm' | 'trixie' | 'sid'
   seconds: number
+  /** It runs in the virtual machine unless the kernel has VRF devices. */
+  needsVrf?: boolean
 }
 
 const hasCommand = (name: string) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
@@ -50,7 +52,10 @@ export async function runScenario(t: Test, s: Scenario): Promise<void> {
     t.fail(`${built} is not built: node scripts/build.mjs && node lab/build.mjs`)
     return
   }
-  const place = findPlace(s.suite !== undefined)
+  const place = findPlace({
+    frr: s.suite !== undefined,
+    dataplane: s.needsVrf ? 'vrf' : 'table',
+  })
   const why = missing(place.kind)
   if (why) return skip(t, why)
   const args = [...(s.args ?? [])]

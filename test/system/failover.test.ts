@@ -4,14 +4,14 @@
  * (bench/failover/network.ts), its tables fed without BGP.
  */
 import t from 'tap'
-import { build, hostOf, ip, locator, Probe, sidOf } from '../../bench/failover/network.ts'
+import { build, hostOf, ip, locator, Probe, sidOf, sysctl } from '../../bench/failover/network.ts'
 import { Pe } from '../../bench/failover/pe.ts'
 import { inOwnNamespace } from '../support/namespace.ts'
 
 const RATE = 1000
 const HOSTS = 32
 
-type Seen = [number: number, at: number][]
+type Report = { seen: [number: number, at: number][] }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -41,7 +41,8 @@ class Flow {
   /** How many came to each egress router since the last time. */
   async arrived(): Promise<[number, number]> {
     const [one, two] = this.#receivers
-    return [(await one.ask<Seen>('report')).length, (await two.ask<Seen>('report')).length]
+    const first = await one.ask<Report>('report')
+    return [first.seen.length, (await two.ask<Report>('report')).seen.length]
   }
 
   async pass(ms: number): Promise<[number, number]> {
@@ -123,6 +124,39 @@ async function inNamespace(): Promise<void> {
       await pe.stop()
     })
   }
+
+  await t.test(
+    'a locator by a nexthop object of others, which takes its routes along',
+    async (t) => {
+      // Then the kernel says nothing of the routes.
+      sysctl('net.ipv4.nexthop_compat_mode=0')
+      const prefix = 'fcbb:bb00:2::/48'
+      const add = (id: number) => {
+        ip(`nexthop add id ${id} via 2001:db8:f1::1 dev core1`)
+        ip(`-6 route replace ${prefix} nhid ${id}`)
+      }
+      ip(`-6 route del ${prefix}`)
+      add(77)
+      const pe = new Pe()
+      await pe.start()
+      pe.put(4, 0, 0, sidOf('e1', 4, 1), 200)
+      pe.put(4, 0, 1, sidOf('e2', 4, 1), 100)
+      await pe.settled()
+      pe.reset()
+      ip('nexthop del id 77')
+      await until('replaced', () => pe.replacedAt > 0)
+      t.equal(pe.replaced, 1)
+      add(78)
+      await sleep(500)
+      await pe.settled()
+      pe.reset()
+      ip('nexthop del id 78')
+      await until('replaced again', () => pe.replacedAt > 0)
+      await locator('e1', true)
+      sysctl('net.ipv4.nexthop_compat_mode=1')
+      await pe.stop()
+    },
+  )
 
   await t.test(
     'a restart under traffic: groups are found, nothing is written or lost',

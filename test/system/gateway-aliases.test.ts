@@ -24,11 +24,15 @@ const run = (line: string) => {
   return stdout
 }
 
+// Neighbours are not asked for before an address is sure: the first packets would be lost.
+const NO_DAD = 'sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0'
+
 /** far — this namespace — a, b: both customers have 10.1.0.1 behind 172.16.0.2, and so in IPv6. */
 function build(): void {
   run(`
     mount -t tmpfs none /run && mkdir /run/netns
     ip link set lo up && ip netns add far && ip -n far link set lo up
+    ${NO_DAD} && ip netns exec far ${NO_DAD}
     ip link add core type veth peer name core netns far
     ip link set core up && ip -n far link set core up
     sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
@@ -41,7 +45,7 @@ function build(): void {
   `)
   for (const name of ['a', 'b']) {
     run(`
-      ip netns add ${name} && ip -n ${name} link set lo up
+      ip netns add ${name} && ip -n ${name} link set lo up && ip netns exec ${name} ${NO_DAD}
       ip link add name ${name} type veth peer name pe netns ${name}
       ip link set dev ${name} up && ip -n ${name} link set pe up
       ip addr add 172.16.0.1/24 dev ${name} && ip addr add 2001:db8:16::1/64 dev ${name} nodad

@@ -7,4 +7,6 @@ import { runScenario } from '../support/scenario.ts'
 
 t.setTimeout(600_000)
 
-t.test('kernel with VRF devices', (t) => runScenario(t, { program: 'kernel-check', seconds: 400 }))
+t.test('kernel with VRF devices', (t) =>
+  runScenario(t, { program: 'kernel-check', needsVrf: true, seconds: 400 }),
+)

@@ -175,6 +175,17 @@ async function inNamespace(): Promise<void> {
       sids.unwant(taken)
       await sids.flush()
     }
+    // The locator's own route shares its nexthop object with another one, as zebra has it.
+    ip('nexthop add id 7 via 2001:db8:f1::f dev core')
+    ip('-6 route add 2001:db8:ffff::2/128 nhid 7 proto 188')
+    ip('-6 route add fcbb:bb00:1::/48 nhid 7 proto 188')
+    ip('-6 route get 2001:db8:ffff::2')
+    const covered = sid('9', Behavior.END_DX4, via('192.0.2.9'))
+    sids.want(covered)
+    await sids.flush()
+    t.equal(sids.whyOf(covered), null, 'a route that covers the SID is not in its way')
+    ip('nexthop del id 7')
+    sids.unwant(covered)
     sids.want(sid('4', Behavior.END_DX4, via('192.0.2.44')))
     await sids.flush()
     t.match(ip('-6 route show fcbb:bb00:1:4::'), 'nh4 192.0.2.44')

@@ -8,5 +8,5 @@ import { runScenario } from '../support/scenario.ts'
 t.setTimeout(1_000_000)
 
 t.test('two PEs with srv6d', (t) =>
-  runScenario(t, { program: 'pe-pair', suite: 'bookworm', seconds: 900 }),
+  runScenario(t, { program: 'pe-pair', needsVrf: true, suite: 'bookworm', seconds: 900 }),
 )
