@@ -57,10 +57,19 @@ function measurements(corpus: FibCorpus, runs: Runs): Measurement[] {
         const values = figures.flatMap((one) => value(one) ?? [])
         return values.length === 0 ? undefined : median(values)
       }
+      // in the same round: the machine is another one the next minute
+      const beside = (value: (one: Figures) => number | undefined) => {
+        const ratios = figures.flatMap((one, k) => {
+          const [ours, limits] = [value(one), value(limit[k]![operation]!)]
+          return ours === undefined || limits === undefined ? [] : limits / ours
+        })
+        return key === LIMIT || ratios.length === 0 ? undefined : median(ratios)
+      }
       const values: [metric: string, value: number | undefined, unit: string][] = [
         ['rate', of(({ seconds }) => corpus.routes / seconds), 'routes/s'],
         ['cpu', of(({ cpu }) => (cpu * 1e6) / corpus.routes), 'µs/route'],
-        ['ratio', key === LIMIT ? undefined : ratio(figures, limit, operation), `x ${LIMIT}`],
+        ['ratio', beside(({ seconds }) => seconds), `x ${LIMIT}`],
+        ['sending thread', beside(({ sender }) => sender), `x ${LIMIT} by CPU`],
         ['stall', of(({ stall }) => stall), 'ms'],
         ['memory', of(({ memory }) => memory), 'B/route'],
       ]
@@ -72,15 +81,6 @@ function measurements(corpus: FibCorpus, runs: Runs): Measurement[] {
       )
     }),
   )
-}
-
-/** How fast it is beside the limit in the same round: the machine is another one the next minute. */
-function ratio(
-  figures: Figures[],
-  limit: SubjectFigures[],
-  operation: (typeof OPERATIONS)[number],
-): number {
-  return median(figures.map(({ seconds }, k) => limit[k]![operation]!.seconds / seconds))
 }
 
 /** Measures all subjects on all corpora. */
@@ -99,7 +99,11 @@ export async function run({ peers, quick, note }: BenchOptions): Promise<Measure
   for (const family of [4, 6] as const) {
     for (const sids of SIDS) {
       const corpus = { family, routes, sids: Math.min(sids, routes) }
-      out.push(...measurements(corpus, rounds(program, subjects, corpus, quick)))
+      const runs = rounds(program, subjects, corpus, quick)
+      for (const [{ name }, list] of runs) {
+        for (const run of list) if (run.note) note(`${name}, v${family}, ${sids} SIDs: ${run.note}`)
+      }
+      out.push(...measurements(corpus, runs))
     }
   }
   return out

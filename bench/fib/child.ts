@@ -8,12 +8,14 @@ import type { SubjectFigures } from './figures.ts'
 import { measureIpBatch } from './ip-batch.ts'
 import { measureRaw } from './raw.ts'
 import { measureSrv6d } from './srv6d.ts'
+import { measureZebra } from './zebra.ts'
 
 type Measure = (corpus: FibCorpus, ifindex: number) => Promise<SubjectFigures>
 const SUBJECTS: Record<string, Measure> = {
   srv6d: measureSrv6d,
   raw: measureRaw,
   'ip-batch': measureIpBatch,
+  zebra: measureZebra,
 }
 
 const LINKS = `link set lo up

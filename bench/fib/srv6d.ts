@@ -7,7 +7,7 @@ import { RouteKind } from '../../src/fib/kernel.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { type NexthopRow, NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { BITS, type FibCorpus, MTU, nexthop, prefixes, TABLE } from './corpus.ts'
-import { type Figures, type SubjectFigures, timed } from './figures.ts'
+import { type Figures, type SubjectFigures, timed, withSender } from './figures.ts'
 
 /** Routes asked for between two turns of the event loop. */
 const TURN = 4096
@@ -25,7 +25,7 @@ async function inTurns(fib: FibTable, count: number, ask: (k: number) => void): 
 async function watched(work: () => Promise<void>): Promise<Figures> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
-  const figures = await timed(work)
+  const figures = await withSender(() => timed(work))
   delay.disable()
   return { ...figures, stall: delay.max / 1e6 }
 }

@@ -56,6 +56,5 @@ export function peerConfigOf(
 
 /** The target of a connection inside a VRF; throws in plain words where no device leads to it. */
 export function boundTo(plane: VrfPlane, target: ConnectTarget): ConnectTarget {
-  const address = parseAddress(target.address.replace(/%.*$/, ''))
-  return { ...target, bindDevice: plane.deviceTowards(address) }
+  return { ...target, bindDevice: plane.deviceTowards(parseAddress(target.address)) }
 }

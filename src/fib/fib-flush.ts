@@ -170,11 +170,11 @@ export class FibFlush {
     let looks = this.#dirty.size
     while (looks-- > 0 && flight.batch.count < BATCH) {
       const row = this.#dirty.take() as FibRow
-      // What is under way is looked at again when it lands.
+      // What is under way is looked at again when it lands; a row may have been freed meanwhile.
+      if (!this.#rows.isUsed(row)) continue
       if (this.#columns.isStale(row) || this.#columns.isUnderWay(row)) continue
       if (this.#columns.isSettled(row)) {
-        this.#columns.setErrno(row, 0)
-        if (this.#columns.wantKindOf(row) === 0) this.#remove(row)
+        this.#done(row)
         continue
       }
       if (this.#columns.noticeOf(row) === Notice.TAKEN) {
@@ -216,7 +216,10 @@ export class FibFlush {
     return this.#columns.haveKindOf(row) === 0 && this.#columns.noticeOf(row) === Notice.NONE
   }
 
-  #remove(row: FibRow): void {
+  /** The kernel has what is wanted; of a deleted route nothing is left. */
+  #done(row: FibRow): void {
+    this.#columns.setErrno(row, 0)
+    if (this.#columns.wantKindOf(row) !== 0) return
     this.#columns.setNotice(row, Notice.NONE)
     this.#rows.remove(row)
   }
@@ -236,10 +239,8 @@ export class FibFlush {
         this.#dirty.add(row)
       } else if (errno === 0) {
         this.#columns.setHave(row, batch.kind[k]!, nexthop, batch.mtu[k]!)
-        // A deleted row is freed, a changed mind worked on, when it is looked at next.
-        if (!this.#columns.isSettled(row) || this.#columns.wantKindOf(row) === 0) {
-          this.#dirty.add(row)
-        }
+        if (this.#columns.isSettled(row)) this.#done(row)
+        else this.#dirty.add(row)
       } else {
         again ||= isTransient(errno)
         if (!this.#columns.isWanted(row, batch.kind[k]!, nexthop)) this.#dirty.add(row)

@@ -93,6 +93,10 @@ export class RouteRows {
     this.#pool.give(row)
   }
 
+  isUsed(row: FibRow): boolean {
+    return this.#family[row] !== 0
+  }
+
   /** Every row in use. */
   *all(): Generator<FibRow> {
     for (let row = 1; row < this.#pool.top; row++) {

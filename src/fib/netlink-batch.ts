@@ -1,5 +1,5 @@
 /**
- * Route changes to the kernel: a batch as messages of sends of some 16 KB, an ack asked of the
+ * Route changes to the kernel: a batch as messages of sends of some 64 KB, an ack asked of the
  * last of each only, errnos back to the changes that failed. `send` is where the kernel works, so
  * this runs in a thread of its own (src/fib/fib-worker.ts). What the kernel could not do for want
  * of memory is asked again a little later.
@@ -12,7 +12,7 @@ import { NetlinkWriter } from './netlink-writer.ts'
 import { Nlm, Nlmsg } from './rtnetlink-constants.ts'
 import { encodeRoute, ROUTE_MESSAGE_BYTES } from './rtnetlink-encode.ts'
 
-const SEND_BYTES = 16 * 1024
+const SEND_BYTES = 64 * 1024
 /**
  * Per-CPU allocations of the kernel are refilled within milliseconds. After the last pause the
  * refusal goes back to FibTable, which tries again with pauses of its own.

@@ -144,6 +144,29 @@ t.test('want of memory is tried again after pauses that double, up to five secon
   t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
 })
 
+t.test('a route that others delete while we do is freed once', async (t) => {
+  const { kernel, fib } = setUp(new SlowKernel())
+  fib.want(10, 4, net(1), 0, 24, RouteKind.THROW, 0)
+  const put = fib.flush()
+  await kernel.runOut()
+  await put
+  const [route] = [...kernel.routes.values()]
+  fib.unwant(10, 4, net(1), 0, 24)
+  const gone = fib.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  fib.found.noticed({ ...route!, gone: true, replaced: false })
+  await kernel.runOut()
+  await gone
+  fib.found.takeNoticed(new Set())
+  await fib.flush()
+  const row = fib.want(10, 4, net(2), 0, 24, RouteKind.THROW, 0)
+  const last = fib.flush()
+  await kernel.runOut()
+  await last
+  t.equal(fib.stateOf(row), 'installed')
+  t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+})
+
 t.test('thousands of refused routes are not asked for again at every change', async (t) => {
   const { kernel, clock, fib } = setUp(new FakeKernel())
   kernel.fail = ({ what }) => (what === 'route' ? Errno.EPERM : 0)

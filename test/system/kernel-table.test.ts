@@ -89,6 +89,53 @@ async function inNamespace(): Promise<void> {
   })
 
   await t.test(
+    'a circuit whose table has no route reaches nothing of the main table',
+    async (t) => {
+      ip('link set red up')
+      ip('link set ce up')
+      ip('addr add 192.0.2.1/32 dev lo')
+      ip('addr add 2001:db8:ffff::1/128 dev lo')
+      ip('link add core type veth peer name p')
+      ip('link set core up')
+      ip('link set p up')
+      ip('addr add 198.51.100.1/24 dev core')
+      ip('addr add 2001:db8:f::1/64 dev core nodad')
+      ip('route add default via 198.51.100.2')
+      ip('-6 route add default via 2001:db8:f::2')
+      for (const path of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) {
+        t.equal(await kernel.sysctl(`net/${path}`, '1'), 'ok')
+      }
+      ip('-6 route add throw fcbb:bb00:2:1:: table 10')
+      const rules = new RuleTable(kernel, silentLogger, [])
+      rules.set('local', localRules())
+      rules.set('red', circuitRules('red', 10, parseAddress('2001:db8:ffff::1')))
+      await rules.flush()
+      /** What becomes of a packet that comes in by `red`: 'local', 'dev core', 'unreachable'. */
+      const way = (to: string, from: string) => {
+        const argv = ['route', 'get', to, 'from', from, 'iif', 'red']
+        const { stdout, status } = spawnSync('ip', argv, { encoding: 'utf8' })
+        if (status !== 0 || stdout.startsWith('unreachable')) return 'unreachable'
+        return stdout.startsWith('local') ? 'local' : /dev \S+/.exec(stdout)?.[0]
+      }
+      const [v4, v6] = ['10.1.0.1', '2001:db8:1::1']
+      t.equal(way('203.0.113.9', v4), 'unreachable', 'IPv4: the default route')
+      t.equal(way('192.0.2.1', v4), 'unreachable', 'IPv4: an address of the router')
+      t.equal(way('2001:db8:9::9', v6), 'unreachable', 'IPv6: the default route')
+      t.equal(way('2001:db8:ffff::1', v6), 'unreachable', 'IPv6: an address of the router')
+      t.equal(way('fcbb:bb00:2:1::', v6), 'unreachable', 'a SID that the VRF uses')
+      t.equal(
+        way('fcbb:bb00:2:1::', '2001:db8:ffff::1'),
+        'dev core',
+        'but for our own SRv6 packets',
+      )
+      rules.clear()
+      await rules.flush()
+      t.equal(way('203.0.113.9', v4), 'dev core', 'without the rules it is the main table')
+      t.equal(way('2001:db8:ffff::1', v6), 'local')
+    },
+  )
+
+  await t.test(
     'a pair: made up and without ARP, adopted, refused where a name is taken',
     async (t) => {
       const made = await kernel.ensurePair('sr10', 'sr10in')
