@@ -145,7 +145,12 @@ async function show(pe1: Srv6dPe): Promise<void> {
   }
   const route = ['ip', '-n', 'pe1', 'route', 'show', 'table', '10', site(2, 4).prefix]
   out(`\n${paint(1, `pe1$ ip route show table 10 ${site(2, 4).prefix}`)}`)
-  out((await must(route)).trimEnd())
+  const text = (await must(route)).trimEnd()
+  out(text)
+  const id = /nhid (\d+)/.exec(text)?.[1]
+  if (id === undefined) return
+  out(`\n${paint(1, `pe1$ ip nexthop show id ${id}`)}`)
+  out((await must(['ip', '-n', 'pe1', 'nexthop', 'show', 'id', id])).trimEnd())
 }
 
 /** Leaves the lab up: a shell where there is a terminal, else until a signal comes. */

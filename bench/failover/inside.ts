@@ -13,7 +13,7 @@ const OTHER = 100
 export interface Loss {
   /** From the kernel's notification to its answer to the last group. */
   reactMs: number
-  /** From the last datagram before to the first after, by when they were sent. */
+  /** From the first datagram lost to the last, by when they were sent. */
   gapMs: number
   lost: number
   groups: number
@@ -33,8 +33,8 @@ async function measure(family: 4 | 6, routes: number, groups: number, rounds: nu
     if (n % 4096 === 0) await sleep(0)
   }
   await pe.settled()
-  // The group that is changed last.
-  const sender = new Probe('src', ['send', String(RATE), hostOf(family, (groups - 1) & 255)])
+  const hosts = Array.from({ length: groups }, (_, n) => hostOf(family, n))
+  const sender = new Probe('src', ['send', String(RATE), ...hosts])
   const receivers = [new Probe('e1', ['receive']), new Probe('e2', ['receive'])] as const
   await sleep(500)
   const losses: Loss[] = []
@@ -66,14 +66,15 @@ async function lose(
   const sent = await sender.ask<number>('stop')
   await sleep(200)
   const reports = [await first.ask<Report>('report'), await second.ask<Report>('report')]
-  const [before, after] = reports.map(({ seen }) => seen) as [Report['seen'], Report['seen']]
+  const seen = new Set(reports.flatMap((report) => report.seen.map(([number]) => number)))
+  const missing = Array.from({ length: sent }, (_, k) => k).filter((k) => !seen.has(k))
   const untaken = reports.reduce((sum, report) => sum + report.untaken, 0)
   await locator('e1', true)
   await pe.settled()
   return {
     reactMs: replacedAt - notifiedAt,
-    gapMs: (after[0]?.[1] ?? Number.NaN) - (before.at(-1)?.[1] ?? Number.NaN),
-    lost: sent - untaken - new Set([...before, ...after].map(([number]) => number)).size,
+    gapMs: (((missing.at(-1) ?? -1) - (missing[0] ?? 0) + 1) / RATE) * 1000,
+    lost: missing.length - untaken,
     groups: replaced,
     messages,
     movedMs,

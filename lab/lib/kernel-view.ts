@@ -15,15 +15,32 @@ export interface RouteView {
   action?: string
 }
 
-/** A table's routes ('all' too). Route attributes of a nexthop object are shown by `ip` in line. */
+interface NexthopView extends Omit<RouteView, 'dst'> {
+  id: number
+  group?: { id: number }[]
+}
+
+/** A table's routes ('all' too), with what their nexthop object says, or the first of its group. */
 export async function routesOf(
   namespace: string,
   table: number | 'all' | 'main',
   family: 4 | 6,
 ): Promise<RouteView[]> {
   const argv = ['ip', '-j', `-${family}`, '-n', namespace, 'route', 'show', 'table', `${table}`]
-  const text = await must(argv)
-  return text.trim() === '' ? [] : (JSON.parse(text) as RouteView[])
+  const routes = parse<RouteView>(await must(argv))
+  if (!routes.some(({ nhid }) => nhid !== undefined)) return routes
+  // What a route of a nexthop object does shows in line with nexthop_compat_mode alone.
+  const nexthops = parse<NexthopView>(await must(['ip', '-j', '-n', namespace, 'nexthop']))
+  const byId = new Map(nexthops.map((nexthop) => [nexthop.id, nexthop]))
+  return routes.map((route) => {
+    const first = byId.get(route.nhid ?? 0)
+    const { id: _, group: __, ...way } = byId.get(first?.group?.[0]?.id ?? 0) ?? first ?? { id: 0 }
+    return { ...way, ...route }
+  })
+}
+
+function parse<View>(text: string): View[] {
+  return text.trim() === '' ? [] : (JSON.parse(text) as View[])
 }
 
 /** What the kernel does by itself in between: link-local addresses come, lifetimes run. */

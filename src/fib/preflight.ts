@@ -21,6 +21,7 @@ const NAMESPACE: readonly Setting[] = [
   { path: 'net/ipv6/conf/all/forwarding', value: '1', without: 'IPv6 and SRv6 are not forwarded' },
   { path: 'net/ipv4/conf/all/rp_filter', value: '0', without: 'IPv4 that comes out of SRv6 is dropped' },
   { path: 'net/ipv4/conf/default/rp_filter', value: '0', without: 'IPv4 is dropped on VRF devices made later' },
+  { path: 'net/ipv4/nexthop_compat_mode', value: '0', without: 'many routes move slowly when a SID is lost' },
 ]
 
 /** Settings of the network namespace; `vrfDevices`: VRFs are devices of the kernel. */

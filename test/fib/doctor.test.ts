@@ -18,6 +18,7 @@ const GOOD: Record<string, string> = {
   'net/ipv4/conf/vrf-red/rp_filter': '0',
   'net/ipv6/conf/vrf-red/disable_ipv6': '0',
   'net/ipv4/tcp_l3mdev_accept': '0',
+  'net/ipv4/nexthop_compat_mode': '0',
 }
 
 function hostWith(
