@@ -187,6 +187,14 @@ export class LocRib {
     this.markDirty(this.paths.prefixOf(path))
   }
 
+  /** RFC 4724 §4.2: an imported path is as stale as the one that it comes from. */
+  setStale(path: PathId, stale: boolean): void {
+    const flags = this.paths.flagsOf(path)
+    if (((flags & PathFlag.STALE) !== 0) === stale) return
+    this.paths.setFlags(path, flags ^ PathFlag.STALE)
+    this.markDirty(this.paths.prefixOf(path))
+  }
+
   /** All paths through a next hop are to be decided anew, as `settle` has time for it. */
   nextHopChanged(id: NextHopId): void {
     if (this.paths.firstThrough(id) === NONE) return

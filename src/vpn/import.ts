@@ -4,7 +4,7 @@ import { Why } from '../rib/decision.ts'
 import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import type { AttrsId } from '../rib/path-attrs.ts'
-import { type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
+import { PathFlag, type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
 import { readServiceSid, rebuildSid, ServiceSid, sidProblem } from '../wire/prefix-sid.ts'
 import { Attr, familySpec } from '../wire/registry.ts'
@@ -155,7 +155,7 @@ export class VpnImport implements RibListener {
       const nextHop = all.nextHop[k] as NextHopId
       this.#context.attrs.retain(attrs)
       this.#context.nextHops.retain(nextHop)
-      rib.put(
+      const imported = rib.put(
         inner,
         paths.peerOf(path),
         PathKind.IMPORTED,
@@ -165,6 +165,7 @@ export class VpnImport implements RibListener {
         nextHop,
         all.problem[k]!,
       )
+      rib.setStale(imported, (paths.flagsOf(path) & PathFlag.STALE) !== 0)
     }
     this.#dropOthers(vrf, inner, prefix)
     rib.prefixes.release(inner)

@@ -210,6 +210,23 @@ t.test('RFC 4364 §4.3.2: two PEs with one RD are two paths, for the VRF to choo
   t.same(world.leftovers, [0, 0, 0, 0])
 })
 
+t.test('RFC 4724 §4.2: of two PEs as good, a stale one stands back in the VRF too', async (t) => {
+  const { world, vpn, put, table, peers } = setUp()
+  put(1)
+  put(1, { peer: peers[1]!, label: 0xe00101 })
+  world.settle()
+  const best = () => table(0).paths.peerOf(bests(table(0)).get('10.1.0.0/16')!)
+  t.equal(best(), peers[0]!.id)
+  for (const path of pathsOf(vpn, '65000:9 10.1.0.0/16')) {
+    if (vpn.paths.peerOf(path) === peers[0]!.id) vpn.setStale(path, true)
+  }
+  world.settle()
+  t.equal(best(), peers[1]!.id)
+  put(1)
+  world.settle()
+  t.equal(best(), peers[0]!.id, 'fresh again')
+})
+
 t.test('one SID by two route reflectors is one path, the better one', async (t) => {
   const { world, put, remove, table, peers } = setUp()
   put(1, { peer: peers[1]!, pref: 200 })
