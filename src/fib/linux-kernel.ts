@@ -2,7 +2,7 @@
  * The Kernel port over netlink: routes by a thread of their own, links and addresses by
  * NetlinkControl; nexthop objects, SIDs, look-ups and dumps here.
  */
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../base/logger.ts'
 import { formatAddress } from '../wire/address.ts'
 import { behaviorName } from '../wire/registry.ts'
@@ -58,6 +58,8 @@ import { VrfDevices } from './vrf-device.ts'
 const RETRY_MS = 5
 const RETRIES = 100
 const DUMP_TRIES = 5
+/** Changes between two turns of the event loop: thousands of nexthop objects come at once. */
+const TURN_AFTER = 32
 
 /** The kernel of this machine, in the network namespace of this process. */
 export class LinuxKernel implements Kernel {
@@ -319,6 +321,7 @@ export class LinuxKernel implements Kernel {
       put(writer, this.#seq)
       this.#requests++
       const refused = this.#socket.attempt(writer.buf, writer.end)
+      if (this.#requests % TURN_AFTER === 0) await turn()
       if (!refused) return
       if (!isTransient(refused.errno) || tries === RETRIES) {
         throw new KernelError(operation, refused.errno, refused.words)

@@ -19,6 +19,7 @@ import { inOwnNamespace, ip, ipBatch } from '../support/namespace.ts'
 const STANDING = 60
 const ASKED = 1500
 const ROUTES = 60_000
+const OBJECTS = 3000
 
 /** Links and addresses that come and go until the returned function is called. */
 function flapping(): () => Promise<void> {
@@ -131,6 +132,31 @@ async function inNamespace(): Promise<void> {
     t.comment(`longest stall ${Math.round(delay.max / 1e6)} ms, ${turns} turns`)
     t.ok(turns > 100, 'the event loop turns all the while')
     t.same(routesOf(100), [])
+    t.equal(ip('nexthop').trim(), '')
+    await kernel.close()
+  })
+
+  await t.test('other work runs while thousands of nexthop objects come and go', async (t) => {
+    const kernel = new LinuxKernel(silentLogger)
+    const nexthops = new NexthopTable(kernel, silentLogger)
+    const ifindex = (await kernel.links()).find((link) => link.name === 'd0')!.ifindex
+    const rows = Array.from({ length: OBJECTS }, (_, k) =>
+      nexthops.acquire({ ifindex, segments: [parseAddress(`fcbb:bb00:${k.toString(16)}:46::`)] }),
+    )
+    const turnsDuring = async (work: () => Promise<void>) => {
+      let working = true
+      const done = work().finally(() => {
+        working = false
+      })
+      let turns = 0
+      for (; working; turns++) await turn()
+      await done
+      return turns
+    }
+    t.ok((await turnsDuring(() => nexthops.ensure())) > OBJECTS / 64)
+    t.equal((await kernel.dump()).nexthops.length, OBJECTS)
+    for (const row of rows) nexthops.release(row)
+    t.ok((await turnsDuring(() => nexthops.collect())) > OBJECTS / 64)
     t.equal(ip('nexthop').trim(), '')
     await kernel.close()
   })
