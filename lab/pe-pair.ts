@@ -73,11 +73,11 @@ const gobgpOf = (customer: Customer) =>
   })
 const gobgp = gobgpOf('red')
 
-/** The ip rules of srv6d; without it none is there and the kernel's own is back. */
+/** The ip rules, but for the one that the kernel makes with the first VRF device and keeps. */
 async function rulesIn(namespace: string): Promise<string[]> {
   const ask = (f: 4 | 6) => must(['ip', `-${f}`, '-n', namespace, 'rule'])
   const texts = await Promise.all(FAMILIES.map(ask))
-  return texts.flatMap((text) => text.trim().split('\n'))
+  return texts.flatMap((text) => text.trim().split('\n')).filter((r) => !r.includes('l3mdev'))
 }
 
 /** Whatever carries srv6d's protocol number in a PE's kernel, SIDs too. */
