@@ -1,6 +1,3 @@
-import { NONE } from '../base/id.ts'
-import type { LocRib } from '../rib/loc-rib.ts'
-import type { PrefixId } from '../rib/prefix-table.ts'
 import type { StalePhase } from '../rib/stale-routes.ts'
 import { dotted, type Negotiated } from '../session/negotiate.ts'
 import { ADDRESS_FAMILIES } from '../vpn/vrf.ts'
@@ -113,8 +110,8 @@ export class Show implements ShowSource {
         why,
       })),
       routes: {
-        ipv4: countBest(vrf.rib(ADDRESS_FAMILIES[0])),
-        ipv6: countBest(vrf.rib(ADDRESS_FAMILIES[1])),
+        ipv4: vrf.rib(ADDRESS_FAMILIES[0]).bestCount,
+        ipv6: vrf.rib(ADDRESS_FAMILIES[1]).bestCount,
       },
       neighbors: config.neighbors.length,
       problems,
@@ -201,13 +198,4 @@ function lastErrorOf({ config, peer, out }: Neighbor): string | null {
   const mute = config.speaker === null ? out.find((row) => row.why !== null) : undefined
   if (mute) return `${familySpec(mute.family).name}: nothing is announced: ${mute.why}`
   return peer.state === 'Established' ? null : (peer.counters.lastDown?.text ?? null)
-}
-
-function countBest(rib: LocRib): number {
-  let count = 0
-  for (let row = 1; row < rib.prefixes.top; row++) {
-    const prefix = row as PrefixId
-    if (rib.prefixes.isUsed(prefix) && rib.bestOf(prefix) !== NONE) count++
-  }
-  return count
 }

@@ -98,13 +98,10 @@ export class AdjRibIn {
     rib.removePath(path)
   }
 
-  /** For `show`: how many of a family's paths can be used. */
+  /** How many of a family's paths can be used. */
   acceptedOf(family: Family): number {
-    let count = 0
-    this.eachPath([family], (rib, path) => {
-      if (rib.paths.problemOf(path) === 0) count++
-    })
-    return count
+    const refused = this.#ribs[family]?.paths.refusedOf(this.#peer.id) ?? 0
+    return this.receivedOf(family) - refused
   }
 
   #reachClassic(view: UpdateView): void {

@@ -58,6 +58,7 @@ export class LocRib {
   maximumPaths = 1
   #first = new Int32Array(64)
   #best = new Int32Array(64)
+  #bestCount = 0
 
   constructor(name: string, family: Family, context: RibContext) {
     this.name = name
@@ -86,6 +87,11 @@ export class LocRib {
     return this.#dirty.size + this.#hops.size + Number(this.paths.walk !== NONE)
   }
 
+  /** Prefixes with a best path, as last decided. */
+  get bestCount(): number {
+    return this.#bestCount
+  }
+
   firstOf(prefix: PrefixId): PathId {
     return (prefix < this.#first.length ? this.#first[prefix]! : NONE) as PathId
   }
@@ -102,7 +108,7 @@ export class LocRib {
   retellIfDirty(prefix: PrefixId): boolean {
     if (!this.#dirty.has(prefix)) return false
     if (prefix >= this.#best.length) this.#grow(prefix)
-    this.#best[prefix] = UNDECIDED
+    this.#setBest(prefix, UNDECIDED)
     return true
   }
 
@@ -165,7 +171,7 @@ export class LocRib {
     this.#unlink(prefix, path)
     const best = this.bestOf(prefix)
     // The row may soon be another prefix's.
-    if (best === path) this.#best[prefix] = UNDECIDED
+    if (best === path) this.#setBest(prefix, UNDECIDED)
     else if (best !== NONE && paths.flagsOf(path) & IN_USE) this.#setFlag(best, PathFlag.CHANGED)
     this.#context.attrs.release(paths.attrsOf(path))
     this.#context.nextHops.release(paths.nextHopOf(path))
@@ -243,7 +249,7 @@ export class LocRib {
       best !== before || (best !== NONE && (paths.flagsOf(best) & PathFlag.CHANGED) !== 0)
     const isNewSet = (sets && this.#markSet(first, best)) || isNew
     if (best !== NONE) paths.setFlags(best, paths.flagsOf(best) & ~PathFlag.CHANGED)
-    this.#best[prefix] = best
+    this.#setBest(prefix, best)
     for (const listener of this.#listeners) {
       if (isNew) listener.onBest?.(this, prefix, best)
       if (isNewSet) listener.onPathSet?.(this, prefix, best)
@@ -272,6 +278,11 @@ export class LocRib {
   /** The best of some paths of this table, all of which can be used. */
   bestAmong(paths: Int32Array, count: number): PathId {
     return this.#decision.chooseAmong(paths, count)
+  }
+
+  #setBest(prefix: PrefixId, best: number): void {
+    this.#bestCount += Number(best > NONE) - Number(this.#best[prefix]! > NONE)
+    this.#best[prefix] = best
   }
 
   #setFlag(path: PathId, flag: number): void {

@@ -45,6 +45,8 @@ export class PathTable {
   #problem = new Uint8Array(64)
   #why = new Uint8Array(64)
   #since = new Uint32Array(64)
+  /** By peer: its paths that cannot be used at all. */
+  #refused = new Int32Array(16)
   /** The paths of a next hop hang on a chain both ways: what a change of it concerns. */
   #hopNext = new Int32Array(64)
   #hopBefore = new Int32Array(64)
@@ -124,7 +126,16 @@ export class PathTable {
   }
 
   setProblem(id: PathId, problem: number): void {
+    const before = this.#problem[id]!
+    if (before === problem) return
     this.#problem[id] = problem
+    if (before === 0) this.#countRefused(this.#peer[id]!, 1)
+    else if (problem === 0) this.#countRefused(this.#peer[id]!, -1)
+  }
+
+  /** How many paths of a peer have a problem. */
+  refusedOf(peer: PeerId): number {
+    return peer < this.#refused.length ? this.#refused[peer]! : 0
   }
 
   setWhy(id: PathId, why: number): void {
@@ -173,7 +184,6 @@ export class PathTable {
     this.#key[id] = key
     this.#next[id] = 0
     this.#nextHop[id] = 0
-    this.#problem[id] = 0
     this.#why[id] = 0
     this.#flags[id] = 0
     this.replace(id, attrs, label, since)
@@ -182,8 +192,16 @@ export class PathTable {
 
   remove(id: PathId): void {
     this.setNextHop(id, NONE as NextHopId)
+    this.setProblem(id, 0)
     this.#prefix[id] = 0
     this.#pool.give(id)
+  }
+
+  #countRefused(peer: number, more: number): void {
+    if (peer >= this.#refused.length) {
+      this.#refused = grown(this.#refused, Math.max(peer + 1, this.#refused.length * 2))
+    }
+    this.#refused[peer] = this.#refused[peer]! + more
   }
 
   #link(id: PathId, nextHop: NextHopId): void {

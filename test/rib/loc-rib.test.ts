@@ -272,12 +272,25 @@ t.test('any changes: the listener knows the best of what is there, and nothing l
         const text = `10.${n}.0.0/16`
         if (pref > (best.get(text) ?? 0)) best.set(text, pref)
       }
+      const refusedOf = (at: number) => {
+        const refused = [...model].filter(([id, { pref }]) => pref === 0 && id[2] === `${at}`)
+        return refused.length
+      }
+      const counted =
+        rib.bestCount === best.size &&
+        peers.every((peer, at) => rib.paths.refusedOf(peer.id) === refusedOf(at))
       const same =
+        counted &&
         best.size === picture.routes.size &&
         [...best].every(([text, pref]) => picture.routes.get(text) === pref)
       for (const { path } of model.values()) rib.removePath(path)
       world.settle()
-      return same && picture.routes.size === 0 && world.leftovers.every((n) => n === 0)
+      return (
+        same &&
+        rib.bestCount === 0 &&
+        picture.routes.size === 0 &&
+        world.leftovers.every((n) => n === 0)
+      )
     }),
     { seed: 41_003, numRuns: 800 },
   )
