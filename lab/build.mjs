@@ -17,6 +17,8 @@ await build({
     'kernel-check.ts',
     'sid-change.ts',
     'node-speaker.ts',
+    'provider-edge.ts',
+    'churn-speaker.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),

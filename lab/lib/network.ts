@@ -79,7 +79,7 @@ export interface NetworkOptions {
   vrfDevicesOn: readonly Side[]
 }
 
-const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']
+export const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']
 // a host's rp_filter is inherited by new namespaces, and 1 or 2 breaks IPv4 out of a SID
 const NO_RP_FILTER = ['net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0']
 
@@ -91,7 +91,8 @@ export async function buildNetwork(options: NetworkOptions): Promise<Topology> {
   t.link('pe2', 'core', 'p', 'pe2')
   t.sysctl('p', ...FORWARDING)
   for (const side of [1, 2] as const) {
-    addPe(t, side)
+    t.sysctl(peOf(side), ...FORWARDING, ...NO_RP_FILTER)
+    addPe(t, side, peOf(side))
     for (const customer of CUSTOMERS) {
       addSite(t, side, customer, options.vrfDevicesOn.includes(side))
     }
@@ -105,10 +106,9 @@ export async function buildNetwork(options: NetworkOptions): Promise<Topology> {
   return t
 }
 
-function addPe(t: Topology, side: Side): void {
-  const pe = peOf(side)
+/** A PE with its core interface; `pe`: the namespace. */
+export function addPe(t: Topology, side: Side, pe: string): void {
   const far = otherSide(side)
-  t.sysctl(pe, ...FORWARDING, ...NO_RP_FILTER)
   t.ip(pe, `addr add ${loopback(side)}/128 dev lo`)
   t.ip(pe, `addr add 2001:db8:f${side}::1/64 dev core`)
   t.ip('p', `addr add ${coreGateway(side)}/64 dev pe${side}`)
@@ -121,7 +121,7 @@ function addPe(t: Topology, side: Side): void {
   }
 }
 
-function addSite(t: Topology, side: Side, customer: Customer, vrfDevice: boolean): void {
+export function addSite(t: Topology, side: Side, customer: Customer, vrfDevice: boolean): void {
   const pe = peOf(side)
   const ce = ceOf(customer, side)
   t.link(ce, 'pe', pe, customer)

@@ -32,6 +32,8 @@ export interface Srv6dOptions extends PeOptions {
   dataplane?: 'vrf' | 'table'
   /** Another configuration than srv6dConfig's. */
   config?: string
+  /** Where it is not the PE of its side. */
+  namespace?: string
 }
 
 // debug shows every step of the state machine, and costs time in the virtual machine
@@ -108,7 +110,7 @@ export class Srv6dPe implements Pe {
   constructor(options: Srv6dOptions) {
     this.#options = options
     this.side = options.side
-    this.#ns = peOf(options.side)
+    this.#ns = options.namespace ?? peOf(options.side)
     this.socket = `/run/srv6d/${this.#ns}.sock`
     this.configFile = `${LOGS}/${this.#ns}.yaml`
   }
