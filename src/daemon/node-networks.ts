@@ -18,12 +18,14 @@ export class NodeNetworks {
   readonly imports = new Map<AddressFamily, NetworkImport>()
   readonly #context: RibContext
   readonly #log: Logger
-  readonly #settle: () => Promise<void>
+  readonly #settle: () => Promise<unknown>
   #vrfs: readonly VrfInstance[] = []
   #settling = false
+  /** What may go on once the kernel has let go of it. */
+  #waiting: (() => void)[] = []
 
-  /** `settle` brings bindings to the kernel. */
-  constructor(context: RibContext, log: Logger, settle: () => Promise<void>) {
+  /** `settle` brings bindings and routes to the kernel. */
+  constructor(context: RibContext, log: Logger, settle: () => Promise<unknown>) {
     this.#context = context
     this.#log = log
     this.#settle = settle
@@ -44,8 +46,10 @@ export class NodeNetworks {
     const targets = vrfs.map(({ vrf }) => vrf)
     for (const [family, rib] of this.ribs) {
       const listener = {
-        onJoin: (...[vrf, , words, bits]: JoinArguments) => this.#bind(vrf, family, words, bits),
-        onLeave: (...[vrf, , words, bits]: JoinArguments) => this.#unbind(vrf, family, words, bits),
+        onJoin: (vrf: Vrf, _: AddressFamily, words: Int32Array, bits: number) =>
+          this.#bind(vrf, rulePrefix(family, words, bits)),
+        onLeave: (vrf: Vrf, _: AddressFamily, words: Int32Array, bits: number, goOn: GoOn) =>
+          this.#unbind(vrf, rulePrefix(family, words, bits), goOn),
       }
       const made = new NetworkImport(rib, networks, targets, this.#context, listener)
       this.imports.set(family, made)
@@ -67,8 +71,7 @@ export class NodeNetworks {
     for (const each of this.imports.values()) each.retell(vrf)
   }
 
-  #bind(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void {
-    const prefix = rulePrefix(family, words, bits)
+  #bind(vrf: Vrf, prefix: RulePrefix): void {
     const fields = { vrf: vrf.spec.name, prefix: textOf(prefix) }
     this.#settleSoon()
     try {
@@ -79,14 +82,12 @@ export class NodeNetworks {
     }
   }
 
-  #unbind(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void {
-    const prefix = rulePrefix(family, words, bits)
-    this.#instance(vrf).plane.unbindSource(prefix)
+  #unbind(vrf: Vrf, prefix: RulePrefix, goOn: GoOn): void {
+    this.#instance(vrf).plane.unbindSource(prefix, goOn !== null)
+    if (goOn) this.#waiting.push(goOn)
     this.#settleSoon()
-    this.#log.info(
-      { vrf: vrf.spec.name, prefix: textOf(prefix) },
-      'prefix of this node left the network',
-    )
+    const fields = { vrf: vrf.spec.name, prefix: textOf(prefix) }
+    this.#log.info(fields, 'prefix of this node left the network')
   }
 
   /** Once for all that joins and leaves in a turn. */
@@ -95,7 +96,13 @@ export class NodeNetworks {
     this.#settling = true
     queueMicrotask(() => {
       this.#settling = false
-      this.#settle().catch((error) => this.#log.error({ err: error }, 'ip rules not written'))
+      const waiting = this.#waiting
+      this.#waiting = []
+      this.#settle()
+        .catch((error) => this.#log.error({ err: error }, 'ip rules not written'))
+        .finally(() => {
+          for (const goOn of waiting) goOn()
+        })
     })
   }
 
@@ -104,7 +111,7 @@ export class NodeNetworks {
   }
 }
 
-type JoinArguments = [vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number]
+type GoOn = (() => void) | null
 
 function networkOf(
   vrf: Vrf,

@@ -223,8 +223,8 @@ export class TableVrf implements VrfPlane {
     this.#setRules()
   }
 
-  unbindSource(prefix: RulePrefix): void {
-    this.#sources.unbind(prefix, this.table)
+  unbindSource(prefix: RulePrefix, closed: boolean): void {
+    this.#sources.unbind(prefix, this.table, closed)
     this.#homes.delete(keyOf(prefix))
     this.#setRules()
   }

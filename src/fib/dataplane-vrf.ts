@@ -280,8 +280,8 @@ class DeviceVrf implements VrfPlane {
     this.#sources.bind(prefix, this.#request.table)
   }
 
-  unbindSource(prefix: RulePrefix): void {
-    this.#sources.unbind(prefix, this.#request.table)
+  unbindSource(prefix: RulePrefix, closed: boolean): void {
+    this.#sources.unbind(prefix, this.#request.table, closed)
   }
 
   async remove(): Promise<void> {

@@ -68,7 +68,8 @@ export interface VrfPlane {
   readonly homeIfindex: number
   /** Makes what comes from a prefix the VRF's, wherever it comes in; throws where it is another's. */
   bindSource(prefix: RulePrefix): void
-  unbindSource(prefix: RulePrefix): void
+  /** `closed`: nothing may come from the prefix until it is bound or unbound again. */
+  unbindSource(prefix: RulePrefix, closed: boolean): void
   /** Takes what `open` made out of the kernel again. */
   remove(): Promise<void>
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../base/logger.ts'
 import { advmssOf } from './encap-overhead.ts'
 import { type FibColumns, Notice } from './fib-columns.ts'
 import type { FibRow, RouteRows } from './fib-rows.ts'
-import { type Kernel, RouteOp, routeBatch } from './kernel.ts'
+import { type Kernel, RouteKind, RouteOp, routeBatch } from './kernel.ts'
 import { Errno, isTransient } from './kernel-error.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 
@@ -56,6 +56,8 @@ export class FibFlush {
     nexthop: new Int32Array(BATCH),
     landed: Promise.resolve(),
   }))
+  /** Rows of the batch that is being filled. */
+  readonly #later = new Int32Array(BATCH)
   #underWay = 0
   #failure: unknown
   #running: Promise<void> | undefined
@@ -164,11 +166,15 @@ export class FibFlush {
     this.#settle(flight)
   }
 
-  /** Takes dirty rows into the batch; a row whose nexthop object is missing fails or waits. */
+  /**
+   * Takes dirty rows into the batch; a row whose nexthop object is missing fails or waits. Routes
+   * that go are first, so that a prefix which goes from one VRF to another is not in both.
+   */
   #fill(flight: Flight): void {
     flight.batch.count = 0
     let looks = this.#dirty.size
-    while (looks-- > 0 && flight.batch.count < BATCH) {
+    let later = 0
+    while (looks-- > 0 && flight.batch.count + later < BATCH) {
       const row = this.#dirty.take() as FibRow
       // What is under way is looked at again when it lands; a row may have been freed meanwhile.
       if (!this.#rows.isUsed(row)) continue
@@ -181,10 +187,22 @@ export class FibFlush {
         this.#columns.setErrno(row, Errno.EEXIST)
         continue
       }
+      if (this.#goes(row)) this.#put(flight, row, 0)
+      else this.#later[later++] = row
+    }
+    for (let k = 0; k < later; k++) {
+      const row = this.#later[k]! as FibRow
       const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
       if (nexthop === 0) this.#put(flight, row, 0)
       else this.#putThrough(flight, row, nexthop)
     }
+  }
+
+  /** Not `throw`: others go by it until they have moved. */
+  #goes(row: FibRow): boolean {
+    return (
+      this.#columns.wantKindOf(row) === 0 && this.#columns.haveKindOf(row) === RouteKind.UNICAST
+    )
   }
 
   #putThrough(flight: Flight, row: FibRow, nexthop: NexthopRow): void {

@@ -1,7 +1,8 @@
 /**
  * The ip rules that srv6d wants, kept true to the kernel: what is missing is added, what carries
- * our protocol number and is not wanted is deleted, rules of others are left alone. Added before
- * deleted, the last of a packet's way before the first: no moment leaves a circuit to other tables.
+ * our protocol number and is not wanted is deleted, rules of others are left alone. What closes a
+ * way (no table) comes first and goes last, added before deleted, and among the others the last of a
+ * packet's way is added first: no moment leaves a circuit or a prefix to other tables.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, KernelRule } from './kernel.ts'
@@ -77,12 +78,15 @@ export class RuleTable {
     const wanted = byText([...this.#wanted.values()].flat())
     this.#refused.clear()
     const missing = [...wanted.values()].filter((rule) => !ours.has(ruleText(rule)))
-    for (const rule of missing.sort((a, b) => b.priority - a.priority)) {
+    const closing = (rule: KernelRule) => (rule.table === 0 ? 1 : 0)
+    const later = (a: KernelRule, b: KernelRule) =>
+      closing(b) - closing(a) || b.priority - a.priority
+    for (const rule of missing.sort(later)) {
       await this.#try(rule, () => this.#kernel.putRule(rule))
     }
     for (const family of FAMILIES) await this.#moveLocal(family, have, wanted, ours)
     const extra = [...ours.values()].filter((rule) => !this.#isWanted(rule, wanted))
-    for (const rule of extra.sort((a, b) => a.priority - b.priority)) {
+    for (const rule of extra.sort((a, b) => later(b, a))) {
       await this.#try(rule, () => this.#kernel.deleteRule(rule))
     }
     const [added, deleted] = [missing.length, extra.length]

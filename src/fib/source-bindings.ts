@@ -1,15 +1,31 @@
 import { hexOf } from '../base/bytes.ts'
 import type { RulePrefix } from './kernel.ts'
 import type { RuleTable } from './rule-table.ts'
-import { type ClusterAddresses, sourceRules } from './table-rules.ts'
+import {
+  type ClusterAddresses,
+  closedRules,
+  clusterRules,
+  covers,
+  sourceRules,
+} from './table-rules.ts'
 
-const OWNER = 'sources'
+interface Binding {
+  table: number
+  /** Where its cluster rules are from. */
+  scope: string
+}
 
-/** Prefixes whose traffic is a VRF's wherever it comes in: each is one VRF's and no other's. */
+/**
+ * Prefixes whose traffic is a VRF's wherever it comes in: each is one VRF's and no other's. Every
+ * packet of the node passes these rules one by one, so a prefix has but two of its own; what is to
+ * stay in the cluster is said once for a whole pool.
+ */
 export class SourceBindings {
   readonly #rules: RuleTable
   readonly #cluster: ClusterAddresses
-  readonly #bound = new Map<string, { prefix: RulePrefix; table: number }>()
+  readonly #bound = new Map<string, Binding>()
+  /** How many prefixes are bound in a pool. */
+  readonly #scopes = new Map<string, number>()
 
   constructor(rules: RuleTable, cluster: ClusterAddresses) {
     this.#rules = rules
@@ -20,24 +36,31 @@ export class SourceBindings {
   bind(prefix: RulePrefix, table: number): void {
     const key = keyOf(prefix)
     const other = this.#bound.get(key)
-    if (other && other.table !== table) throw new Error(`bound to table ${other.table} already`)
-    this.#bound.set(key, { prefix, table })
-    this.#write()
+    if (other?.table === table) return
+    if (other) throw new Error(`bound to table ${other.table} already`)
+    const pools = this.#cluster.pools.get(table) ?? []
+    const from = pools.find((pool) => covers(pool, prefix)) ?? prefix
+    const scope = `pool ${keyOf(from)} of ${table}`
+    this.#bound.set(key, { table, scope })
+    const count = this.#scopes.get(scope) ?? 0
+    this.#scopes.set(scope, count + 1)
+    if (count === 0) this.#rules.set(scope, clusterRules(from, table, this.#cluster))
+    this.#rules.set(`source ${key}`, sourceRules(prefix, table))
   }
 
-  unbind(prefix: RulePrefix, table: number): void {
+  /** `closed`: nothing goes anywhere from the prefix until it is bound or unbound again. */
+  unbind(prefix: RulePrefix, table: number, closed = false): void {
     const key = keyOf(prefix)
-    if (this.#bound.get(key)?.table !== table) return
+    const binding = this.#bound.get(key)
+    if (binding && binding.table !== table) return
+    this.#rules.set(`source ${key}`, closed ? closedRules(prefix) : [])
+    if (!binding) return
     this.#bound.delete(key)
-    this.#write()
-  }
-
-  #write(): void {
-    const all = [...this.#bound.values()]
-    this.#rules.set(
-      OWNER,
-      all.flatMap(({ prefix, table }) => sourceRules(prefix, table, this.#cluster)),
-    )
+    const count = this.#scopes.get(binding.scope)! - 1
+    this.#scopes.set(binding.scope, count)
+    if (count > 0) return
+    this.#scopes.delete(binding.scope)
+    this.#rules.set(binding.scope, [])
   }
 }
 

@@ -3,7 +3,7 @@
  * the kernel's rule for local addresses, so nothing that comes in by a circuit is looked up
  * anywhere but in its VRF's table.
  */
-import { hexOf } from '../base/bytes.ts'
+import { equalBytes, hexOf } from '../base/bytes.ts'
 import { isLinkLocal, networkOf } from './interfaces.ts'
 import type { InterfaceAddress, RulePrefix } from './kernel.ts'
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from './rtnetlink-constants.ts'
@@ -106,11 +106,24 @@ export interface ClusterAddresses {
   readonly pools: ReadonlyMap<number, readonly RulePrefix[]>
 }
 
+/** Everything from a prefix is the VRF's, wherever it comes in, but for what stays in the cluster. */
+export function sourceRules(from: RulePrefix, table: number): WantedRule[] {
+  return [
+    { family: familyOf(from), priority: RulePriority.SOURCE, from, table },
+    ...closedRules(from),
+  ]
+}
+
+/** Nothing goes anywhere that comes from a prefix. */
+export function closedRules(from: RulePrefix): WantedRule[] {
+  return [{ family: familyOf(from), priority: RulePriority.SOURCE_CLOSED, from }]
+}
+
 /**
- * Everything from a prefix is the VRF's, wherever it comes in, but for what stays in the cluster:
- * its own network's pods are reached, another's are not, the rest of the cluster is.
+ * What stays in the cluster of what a pool of a VRF sends: its own network's pods are reached,
+ * another's are not, the rest of the cluster is.
  */
-export function sourceRules(
+export function clusterRules(
   from: RulePrefix,
   table: number,
   { prefixes, pools }: ClusterAddresses,
@@ -122,13 +135,24 @@ export function sourceRules(
       .filter((prefix) => familyOf(prefix) === family)
       .map((prefix) => ({ family, priority, from, to: prefix, table: to }))
   const others = [...pools].filter(([owner]) => owner !== table).flatMap(([, list]) => list)
+  const own = (pools.get(table) ?? []).filter((pool) => pool !== from)
   return [
-    ...towards([from, ...(pools.get(table) ?? [])], SAME_NETWORK, RT_TABLE_MAIN),
+    ...towards([from, ...own], SAME_NETWORK, RT_TABLE_MAIN),
     ...towards(others, OTHER_NETWORK, 0),
     ...towards(prefixes, CLUSTER, RT_TABLE_MAIN),
-    { family, priority: RulePriority.SOURCE, from, table },
-    { family, priority: RulePriority.SOURCE_CLOSED, from },
   ]
+}
+
+/** Whether `outer` has all addresses of `inner`. */
+export function covers(outer: RulePrefix, inner: RulePrefix): boolean {
+  if (outer.address.length !== inner.address.length || outer.bits > inner.bits) return false
+  return equalBytes(
+    networkOf(inner.address, outer.bits),
+    0,
+    networkOf(outer.address, outer.bits),
+    0,
+    inner.address.length,
+  )
 }
 
 function familyOf({ address }: RulePrefix): 4 | 6 {

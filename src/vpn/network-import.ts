@@ -10,7 +10,17 @@ import type { AddressFamily, Vrf } from './vrf.ts'
 export interface NetworkListener {
   /** What comes from the prefix is the VRF's from here on; `words` are good during the call. */
   onJoin(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void
-  onLeave(vrf: Vrf, family: AddressFamily, words: Int32Array, bits: number): void
+  /**
+   * `goOn`: it is on its way into another VRF, and joins that once `goOn` is called, when nothing
+   * is left of the former one. Until then nothing may come from it.
+   */
+  onLeave(
+    vrf: Vrf,
+    family: AddressFamily,
+    words: Int32Array,
+    bits: number,
+    goOn: (() => void) | null,
+  ): void
 }
 
 /**
@@ -28,6 +38,8 @@ export class NetworkImport implements RibListener {
   /** By prefix: number of the VRF it is in, 0 for none; and the peer of its path there. */
   #into = new Int32Array(64)
   #peer = new Int32Array(64)
+  /** Prefixes between two VRFs, with the former one. */
+  readonly #moving = new Map<PrefixId, Vrf>()
   readonly #why = new Map<PrefixId, string>()
   readonly #words = new Int32Array(4)
 
@@ -59,21 +71,43 @@ export class NetworkImport implements RibListener {
 
   onPathSet(rib: LocRib, prefix: PrefixId, best: PathId): void {
     if (prefix >= this.#into.length) this.#grow(prefix)
-    const { paths, prefixes } = rib
-    this.#why.delete(prefix)
-    const at = prefixes.wordsAt(prefix)
-    const bits = prefixes.bitsOf(prefix)
-    let to: Vrf | null = null
-    if (best !== NONE) {
-      const [peer, set] = [paths.peerOf(best), paths.attrsOf(best)]
-      const found = this.#networks.memberOf(peer, set, this.#family, prefixes.words, at, bits)
-      if ('vrf' in found) to = found.vrf
-      else this.#why.set(prefix, found.why)
-    }
+    if (this.#moving.has(prefix)) return
+    const to = this.#networkOf(rib, prefix, best)
     const before = this.vrfOf(prefix)
     // Out of the one network before it is in another: at no moment in both.
-    if (before !== null && before !== to) this.#leave(before, prefix)
-    if (to !== null) this.#join(to, prefix, best)
+    if (before !== null && to !== null && before !== to) this.#move(before, prefix)
+    else if (before !== null && to === null) this.#leave(before, prefix, null)
+    else if (to !== null) this.#join(to, prefix, best)
+  }
+
+  #networkOf({ paths, prefixes }: LocRib, prefix: PrefixId, best: PathId): Vrf | null {
+    this.#why.delete(prefix)
+    if (best === NONE) return null
+    const found = this.#networks.memberOf(
+      paths.peerOf(best),
+      paths.attrsOf(best),
+      this.#family,
+      prefixes.words,
+      prefixes.wordsAt(prefix),
+      prefixes.bitsOf(prefix),
+    )
+    if ('vrf' in found) return found.vrf
+    this.#why.set(prefix, found.why)
+    return null
+  }
+
+  #move(from: Vrf, prefix: PrefixId): void {
+    this.#rib.prefixes.retain(prefix)
+    this.#moving.set(prefix, from)
+    this.#leave(from, prefix, () => this.#goOn(from, prefix))
+  }
+
+  /** Into the VRF that it is to be in now, which may be another one or none. */
+  #goOn(from: Vrf, prefix: PrefixId): void {
+    this.#moving.delete(prefix)
+    this.onPathSet(this.#rib, prefix, this.#rib.bestOf(prefix))
+    if (this.#into[prefix] === 0) this.#tellLeft(from, prefix, null)
+    this.#rib.prefixes.release(prefix)
   }
 
   /** What a VRF has of this node's prefixes is told anew. */
@@ -102,13 +136,14 @@ export class NetworkImport implements RibListener {
     rib.prefixes.release(inner)
     this.#into[prefix] = vrf.spec.number
     this.#peer[prefix] = peer
-    if (isNew) this.#tell('onJoin', vrf, prefix)
+    if (!isNew) return
+    this.#listener.onJoin(vrf, this.#family, this.#wordsOf(prefix), prefixes.bitsOf(prefix))
   }
 
-  #leave(vrf: Vrf, prefix: PrefixId): void {
-    this.#tell('onLeave', vrf, prefix)
+  #leave(vrf: Vrf, prefix: PrefixId, goOn: (() => void) | null): void {
     this.#removePath(vrf, prefix)
     this.#into[prefix] = 0
+    this.#tellLeft(vrf, prefix, goOn)
   }
 
   #removePath(vrf: Vrf, prefix: PrefixId): void {
@@ -125,11 +160,16 @@ export class NetworkImport implements RibListener {
     return rib.findPath(inner, this.#peer[prefix] as PeerId, PathKind.RECEIVED, 0)
   }
 
-  #tell(what: keyof NetworkListener, vrf: Vrf, prefix: PrefixId): void {
+  #tellLeft(vrf: Vrf, prefix: PrefixId, goOn: (() => void) | null): void {
+    const bits = this.#rib.prefixes.bitsOf(prefix)
+    this.#listener.onLeave(vrf, this.#family, this.#wordsOf(prefix), bits, goOn)
+  }
+
+  #wordsOf(prefix: PrefixId): Int32Array {
     const { prefixes } = this.#rib
     const at = prefixes.wordsAt(prefix)
     for (let k = 0; k < prefixes.keyWords; k++) this.#words[k] = prefixes.words[at + k]!
-    this.#listener[what](vrf, this.#family, this.#words, prefixes.bitsOf(prefix))
+    return this.#words
   }
 
   #grow(prefix: PrefixId): void {

@@ -3,9 +3,9 @@ import { isThisNode } from '../../src/daemon/node-address.ts'
 import { Interfaces, networkWords } from '../../src/fib/interfaces.ts'
 import { whyText } from '../../src/rib/decision.ts'
 import { NextHopKind } from '../../src/rib/next-hop.ts'
-import { NetworkImport } from '../../src/vpn/network-import.ts'
+import { NetworkImport, type NetworkListener } from '../../src/vpn/network-import.ts'
 import { type Network, Networks, type Pool } from '../../src/vpn/networks.ts'
-import { type AddressFamily, Vrf } from '../../src/vpn/vrf.ts'
+import { Vrf } from '../../src/vpn/vrf.ts'
 import { Family } from '../../src/wire/registry.ts'
 import {
   address,
@@ -74,9 +74,21 @@ function setUp(pools: { red: string[] | null; blue: string[] | null }) {
   ]
   const events: string[] = []
   const networks = new Networks(list, world.attrs)
-  const note = (what: string) => (vrf: Vrf, _: AddressFamily, words: Int32Array, bits: number) =>
+  const note = (what: string, vrf: Vrf, words: Int32Array, bits: number) =>
     void events.push(`${what} ${vrf.spec.name} ${(words[0]! >>> 0).toString(16)}/${bits}`)
-  const listener = { onJoin: note('join'), onLeave: note('leave') }
+  const held: (() => void)[] = []
+  const listener: NetworkListener = {
+    onJoin: (vrf, _, words, bits) => note('join', vrf, words, bits),
+    onLeave: (vrf, _, words, bits, goOn) => {
+      note(goOn ? 'move from' : 'leave', vrf, words, bits)
+      if (goOn) held.push(goOn)
+    },
+  }
+  /** The kernel has let go of what moves. */
+  const goOn = () => {
+    for (const each of held.splice(0)) each()
+    world.settle()
+  }
   const imports = new NetworkImport(node, networks, vrfs, world, listener)
   const inbound = adjRibIn(world, peer, [node], {
     remoteAs: CILIUM,
@@ -108,7 +120,7 @@ function setUp(pools: { red: string[] | null; blue: string[] | null }) {
     }
     return 'not there'
   }
-  return { world, node, red, blue, peer, inbound, events, announce, withdraw, where, why }
+  return { world, node, red, blue, peer, inbound, events, announce, withdraw, where, why, goOn }
 }
 
 const POOLS = { red: ['10.244.8.0/22'], blue: ['10.244.16.0/22'] }
@@ -174,14 +186,34 @@ t.test('any pool is any but those of others: a wrong tag joins nobody', async (t
 })
 
 t.test('another tag moves it: out of the one before it is in the other', async (t) => {
-  const { announce, where, events } = setUp({ red: null, blue: null })
+  const { announce, where, events, goOn } = setUp({ red: null, blue: null })
   announce('10.96.0.7/32', ['65000:1:100'])
   announce('10.96.0.7/32', ['65000:1:200'])
+  t.same(where(), { red: [], blue: [] }, 'in neither until the kernel has let go of it')
+  goOn()
   t.same(where(), { red: [], blue: ['10.96.0.7/32'] })
-  t.same(events, ['join red a600007/32', 'leave red a600007/32', 'join blue a600007/32'])
+  t.same(events, ['join red a600007/32', 'move from red a600007/32', 'join blue a600007/32'])
   announce('10.96.0.7/32', [])
   t.same(where(), { red: [], blue: [] })
   t.equal(events.at(-1), 'leave blue a600007/32')
+})
+
+t.test('what changes again on its way ends where its last tag says', async (t) => {
+  const back = setUp({ red: null, blue: null })
+  back.announce('10.96.0.7/32', ['65000:1:100'])
+  back.announce('10.96.0.7/32', ['65000:1:200'])
+  back.announce('10.96.0.7/32', ['65000:1:100'])
+  back.goOn()
+  t.same(back.where(), { red: ['10.96.0.7/32'], blue: [] })
+
+  const gone = setUp({ red: null, blue: null })
+  gone.announce('10.96.0.7/32', ['65000:1:100'])
+  gone.announce('10.96.0.7/32', ['65000:1:200'])
+  gone.withdraw('10.96.0.7/32')
+  gone.goOn()
+  t.same(gone.where(), { red: [], blue: [] })
+  t.equal(gone.events.at(-1), 'leave red a600007/32', 'what held it closed may open')
+  t.same(gone.world.leftovers, [0, 0, 0, 0])
 })
 
 t.test('the same tag with other attributes changes the path and nothing else', async (t) => {
