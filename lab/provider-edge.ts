@@ -11,7 +11,7 @@ import { kernelState, routesOf } from './lib/kernel-view.ts'
 import { Monitor } from './lib/monitor.ts'
 import { site, TABLE } from './lib/network.ts'
 import { ContinuousPing } from './lib/ping.ts'
-import { ProviderEdge } from './lib/provider-edge.ts'
+import { LOOSE_TAG, ProviderEdge } from './lib/provider-edge.ts'
 import { ALLOCATED, LARGE, LOOSE, NODE, PODS } from './lib/provider-network.ts'
 import { providerRows } from './lib/provider-rows.ts'
 import { tryAll } from './lib/reach.ts'
@@ -72,7 +72,7 @@ async function checkRetag(): Promise<void> {
       Monitor.start(NODE, 'route'),
       Monitor.start(NODE, 'rule'),
     ])
-    await cilium.retag(LOOSE, 'loose-blue', 'loose-red')
+    await cilium.retag(LOOSE, LOOSE_TAG.blue, LOOSE_TAG.red)
     await waitUntil('it is in red', checks.patience, async () => {
       const [red, blue] = [await farHas(LOOSE, TABLE.red), await farHas(LOOSE, TABLE.blue)]
       return red && !blue ? undefined : `red ${red}, blue ${blue}`

@@ -104,6 +104,14 @@ export class CiliumSpeaker {
     }
   }
 
+  /** A prefix that is a tag's whole `within` gets another tag's communities, by their numbers. */
+  async retag(prefix: string, from: number, to: number): Promise<void> {
+    const range = `${prefix.split('/')[1]}..${prefix.includes(':') ? 128 : 32}`
+    await this.gobgp('policy', 'prefix', 'add', `set-${to}`, prefix, range)
+    await this.gobgp('policy', 'prefix', 'del', `set-${from}`, prefix, range)
+    await this.gobgp('neighbor', this.#options.peer, 'softresetout', '-a', familyOf(prefix))
+  }
+
   /** What srv6d has sent it: prefixes received. */
   async received(): Promise<number> {
     const text = await this.gobgp('neighbor', this.#options.peer, '-j')

@@ -1,6 +1,7 @@
 /** The provider edge, running: the node with srv6d and Cilium's speaker, and the far PE. */
-import { CiliumSpeaker } from './cilium.ts'
+import { CiliumSpeaker, type Tag } from './cilium-speaker.ts'
 import { FrrPe, prepareFrr } from './frr.ts'
+import { CUSTOMERS } from './network.ts'
 import type { Pe } from './pe.ts'
 import {
   ALLOCATED,
@@ -26,7 +27,14 @@ export interface ProviderEdgeOptions {
 }
 
 const { SRV6D_LAB_LOG } = process.env
-const SPEAKERS = ['blue', 'red', 'loose-blue', 'loose-red']
+const TAGS: Tag[] = [
+  ...CUSTOMERS.flatMap((c) => ALLOCATED[c].map((within) => ({ within, large: [LARGE[c]] }))),
+  { within: LOOSE, communities: [STANDARD.blue] },
+  // never announced: the policy wants a prefix
+  { within: '10.244.17.0/27', communities: [STANDARD.red] },
+]
+/** The numbers of the tags of what is in nobody's pools. */
+export const LOOSE_TAG = { blue: TAGS.length - 2, red: TAGS.length - 1 } as const
 const SERVERS = ['blue1', 'red1', 'plain1', NODE, 'peer', 'inet', 'ce3', 'ce4']
 
 export class ProviderEdge {
@@ -46,15 +54,10 @@ export class ProviderEdge {
       as: CLUSTER_AS,
       routerId: NODE_ADDRESS[4],
       peerAs: 65000,
-      gracefulRestart: 120,
-      peers: [{ address: '127.0.0.1', port: 1790, tells: SPEAKERS }],
-      advertisements: [
-        { name: 'blue', pools: ALLOCATED.blue, large: LARGE.blue },
-        { name: 'red', pools: ALLOCATED.red, large: LARGE.red },
-        { name: 'loose-blue', pools: [LOOSE], standard: STANDARD.blue },
-        // never announced: the policy wants a prefix
-        { name: 'loose-red', pools: ['10.244.17.0/27'], standard: STANDARD.red },
-      ],
+      peer: '127.0.0.1',
+      port: 1790,
+      gracefulRestart: true,
+      tags: TAGS,
     })
   }
 
