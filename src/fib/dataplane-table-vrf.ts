@@ -7,6 +7,7 @@ import { type Interfaces, isLinkLocal, networkWords } from './interfaces.ts'
 import {
   type InterfaceAddress,
   type Kernel,
+  type Link,
   type LocalSid,
   RouteKind,
   type RulePrefix,
@@ -150,6 +151,11 @@ export class TableVrf implements VrfPlane {
     await this.open()
     await this.prepare()
     return this.isOpen
+  }
+
+  /** Whether packets of the VRF come in by the link: a circuit, or the pair's far end. */
+  enters({ ifindex, name }: Link): boolean {
+    return this.holds(ifindex) || name === this.#far
   }
 
   holds(ifindex: number): boolean {

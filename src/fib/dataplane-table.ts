@@ -9,7 +9,7 @@ import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.
 import { nearEndTable, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { LocalSid } from './kernel.ts'
-import { OpenIngress } from './open-ingress.ts'
+import { coreLinks, OpenIngress } from './open-ingress.ts'
 import { prepareNamespace } from './preflight.ts'
 import { SourceBindings } from './source-bindings.ts'
 import { localRules, ownRules } from './table-rules.ts'
@@ -61,7 +61,8 @@ export class TableDataplane implements Dataplane {
 
   async settle(known: Interfaces): Promise<void> {
     const { rules } = this.#ports
-    await this.#ingress.open(known.links)
+    const own = [...known.links].filter((link) => this.#vrfs.some((vrf) => vrf.enters(link)))
+    await this.#ingress.open([...own, ...coreLinks(known)])
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
     rules.set('own', ownRules(known.addresses, tableOf))

@@ -4,7 +4,7 @@ import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.
 import type { Interfaces } from './interfaces.ts'
 import type { InterfaceAddress, Kernel, Link, LocalSid, RulePrefix, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
-import { OpenIngress } from './open-ingress.ts'
+import { coreLinks, OpenIngress } from './open-ingress.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
@@ -54,8 +54,7 @@ export class VrfDataplane implements Dataplane {
   }
 
   async settle(known: Interfaces): Promise<void> {
-    const core = [...known.links].filter(({ master, kind }) => master === 0 && kind !== 'vrf')
-    if (this.#hasStraight) await this.#ingress.open(core)
+    if (this.#hasStraight) await this.#ingress.open(coreLinks(known))
     await this.#rules.flush()
   }
 

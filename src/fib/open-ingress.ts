@@ -3,10 +3,23 @@
  * is: its reverse path filter knows nothing of customers and drops it. Off, once an interface.
  */
 import type { Logger } from '../base/logger.ts'
+import { type Interfaces, isLinkLocal } from './interfaces.ts'
 import type { Kernel, Link } from './kernel.ts'
 import { prepareIngress } from './preflight.ts'
 
 const LOOPBACK = 'lo'
+
+/** The interfaces that packets of the core may come in by: those of pods and of VRFs are none. */
+export function coreLinks(known: Interfaces): Link[] {
+  const numbered = new Set<number>()
+  for (const { ifindex, address } of known.addresses) {
+    if (!isLinkLocal(address)) numbered.add(ifindex)
+  }
+  return [...known.links].filter(
+    ({ ifindex, kind, master }) =>
+      master === 0 && kind !== 'vrf' && (kind !== 'veth' || numbered.has(ifindex)),
+  )
+}
 
 export class OpenIngress {
   readonly #kernel: Kernel

@@ -68,6 +68,7 @@ t.test('auto: by what the kernel has, said in one line and in show status', asyn
 
 t.test('a VRF is its table: connected networks, own addresses, and nothing beyond', async (t) => {
   const kernel = bareKernel()
+  kernel.addLink('lxc1', { kind: 'veth' })
   const router = await Router.start(config(), kernel)
   t.same(router.fib(10), [
     '0.0.0.0/0 unreachable',
@@ -84,7 +85,10 @@ t.test('a VRF is its table: connected networks, own addresses, and nothing beyon
     kernel.linkList.filter((link) => link.kind === 'vrf'),
     [],
   )
-  t.equal(kernel.sysctls.get('net/ipv4/conf/core/rp_filter'), '0', 'decapsulated IPv4 seems its')
+  for (const name of ['core', 'red', 'sr10in']) {
+    t.equal(kernel.sysctls.get(`net/ipv4/conf/${name}/rp_filter`), '0', 'decapsulated IPv4')
+  }
+  t.notOk(kernel.sysctls.has('net/ipv4/conf/lxc1/rp_filter'), "a pod's is left alone")
 })
 
 t.test(
