@@ -5,6 +5,8 @@ import type { TAP } from 'tap'
 
 const { SRV6D_REQUIRE = '', SRV6D_TEST_NETNS } = process.env
 
+const TIMEOUT_S = 120
+
 /** `ip`, in the namespace of this process. */
 export const ip = (line: string): string =>
   execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -30,7 +32,10 @@ export async function inOwnNamespace(
   else if (why !== '') t.plan(0, why)
   else {
     const node = [process.execPath, '--import=tsx', fileURLToPath(url)]
-    const options = { env: { ...process.env, SRV6D_TEST_NETNS: '1' } }
+    // A busy machine is slow, not wrong.
+    t.setTimeout(TIMEOUT_S * 1000)
+    const env = { ...process.env, SRV6D_TEST_NETNS: '1', TAP_TIMEOUT: String(TIMEOUT_S) }
+    const options = { env, timeout: TIMEOUT_S * 1000 }
     await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
   }
 }

@@ -9,6 +9,7 @@ import { KernelFollower } from '../../src/daemon/kernel-follower.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
 import { Interfaces } from '../../src/fib/interfaces.ts'
 import { type LocalSid, RouteKind } from '../../src/fib/kernel.ts'
+import { Errno } from '../../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
 import { NexthopTable } from '../../src/fib/nexthop-table.ts'
@@ -261,6 +262,34 @@ async function inNamespace(): Promise<void> {
     ip(`route del blackhole 10.0.8.0/24 table ${TABLE} metric 8986`)
     ip(`-6 route del blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986`)
   }, [TAKEN])
+  await t.test('a refused route goes in when what stood in its way has gone', async (t) => {
+    const life = new Life()
+    await life.start(sid, core)
+    const theirs = [
+      `blackhole 198.51.100.0/24 table ${TABLE} metric 8986`,
+      `blackhole 2001:db8:ffff::/64 table ${TABLE} metric 8986`,
+    ]
+    for (const route of theirs) ip(`route add ${route} proto 77`)
+    const words = [Int32Array.of(0xc6336400), Int32Array.of(0x20010db8, 0xffff0000, 0, 0)]
+    const rows = [
+      life.fib.want(TABLE, 4, words[0]!, 0, 24, RouteKind.THROW, 0),
+      life.fib.want(TABLE, 6, words[1]!, 0, 64, RouteKind.THROW, 0),
+    ]
+    await life.fib.flush()
+    t.same(
+      rows.map((row) => life.fib.errnoOf(row)),
+      [Errno.EEXIST, Errno.EEXIST],
+    )
+    for (const route of theirs) ip(`route del ${route}`)
+    for (let tries = 0; tries < 100 && life.fib.counts.failed > 0; tries++) await sleep(20)
+    const kinds = ip('route show table all') + ip('-6 route show table all')
+    t.match(kinds, /throw 198\.51\.100\.0\/24 .*proto 152/)
+    t.match(kinds, /throw 2001:db8:ffff::\/64 .*proto 152/)
+    life.fib.unwant(TABLE, 4, words[0]!, 0, 24)
+    life.fib.unwant(TABLE, 6, words[1]!, 0, 64)
+    await life.fib.flush()
+    await life.stop()
+  })
   await fault('the core link goes down and up', linkFlap, [])
   await fault('the far end of the core link goes down and up', async () => {
     ip('link set far down')
