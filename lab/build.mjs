@@ -19,6 +19,7 @@ await build({
     'node-speaker.ts',
     'provider-edge.ts',
     'churn-speaker.ts',
+    'cilium-maps.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),

@@ -22,6 +22,7 @@ const TESTS = {
   tcpdump: 'tcpdump',
   mmdebstrap: 'mmdebstrap',
   tshark: 'tshark',
+  bpftool: 'bpftool',
   gobgpd: 'gobgpd',
   '/usr/lib/frr/bgpd': 'frr',
 }

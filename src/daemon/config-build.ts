@@ -38,6 +38,7 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
     listen: parsed.listen ?? defaultListen(),
     dataplane: {
       mode: dataplane.mode,
+      ciliumMaps: dataplane['cilium-maps'],
       encapsulation: dataplane.encapsulation,
       coreMtu: dataplane['core-mtu'] ?? null,
       onStop: dataplane['on-stop'],

@@ -24,7 +24,23 @@ export function checkNetworks(file: Draft, report: Report): void {
     report([...path, 'from'], known)
   }
   checkPools(claims, report)
+  if (file.at(['dataplane', 'mode']) === 'cilium') checkCilium(file, report)
   checkCommunities(claims, report)
+}
+
+/** Cilium's maps know VRFs by pools alone, and one SID that decapsulates for all of a VRF. */
+function checkCilium(file: Draft, report: Report): void {
+  for (const vrf of file.names('vrfs')) {
+    for (const key of ['interfaces', 'static-routes', 'neighbors']) {
+      const path = ['vrfs', vrf, key]
+      if (file.items(path).length > 0)
+        report(path, `no ${key}: with dataplane.mode cilium a VRF has none`)
+    }
+    const sid = file.at(['vrfs', vrf, 'sid'])
+    if (sid !== undefined && sid !== 'per-vrf') {
+      report(['vrfs', vrf, 'sid'], 'per-vrf, as dataplane.mode is cilium')
+    }
+  }
 }
 
 function checkSpeakers(file: Draft, report: Report): void {

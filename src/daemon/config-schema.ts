@@ -14,6 +14,7 @@ import {
   deviceName,
   entryName,
   familyName,
+  folder,
   holdTime,
   ipv4Address,
   ipv6Unicast,
@@ -66,7 +67,9 @@ export interface ListenConfig {
 
 export interface DataplaneConfig {
   /** `auto`: VRF devices where the kernel has them. */
-  mode: 'auto' | 'vrf' | 'table'
+  mode: 'auto' | 'vrf' | 'table' | 'cilium'
+  /** Where Cilium's eBPF maps are pinned. */
+  ciliumMaps: string
   encapsulation: 'encap' | 'encap.red'
   /** Octets of the largest packet that the core takes; null: as the link towards each SID. */
   coreMtu: number | null
@@ -183,7 +186,8 @@ export const Router = z.strictObject({
 export const Listen = z.strictObject({ address, port: port.default(179) })
 
 const Dataplane = z.strictObject({
-  mode: choice('auto', 'vrf', 'table').default('auto'),
+  mode: choice('auto', 'vrf', 'table', 'cilium').default('auto'),
+  'cilium-maps': folder.default('/sys/fs/bpf/tc/globals'),
   encapsulation: choice('encap.red', 'encap').default('encap.red'),
   'core-mtu': wholeNumber(1280, 65535).optional(),
   'on-stop': choice('keep', 'remove').default('keep'),

@@ -136,6 +136,10 @@ export const socketPath = stringLeaf(
     found.startsWith('/') && Buffer.byteLength(found) <= MAX_UNIX_PATH ? found : undefined,
 )
 
+export const folder = stringLeaf('an absolute path', (found) =>
+  /^\/[^\s]*$/.test(found) ? found.replace(/(.)\/+$/, '$1') : undefined,
+)
+
 export const password = stringLeaf(`1 to ${TCP_MD5_MAX_KEY} octets of text`, (found) =>
   found.length > 0 && Buffer.byteLength(found) <= TCP_MD5_MAX_KEY ? found : undefined,
 )

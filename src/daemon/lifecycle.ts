@@ -7,6 +7,7 @@ import { type ApiServer, startApi } from './api-server.ts'
 import { ConfigError, loadConfig } from './config-load.ts'
 import type { Config } from './config-schema.ts'
 import { runDoctor } from './doctor.ts'
+import { kernelFor } from './kernel-for.ts'
 import { createLogger } from './log.ts'
 import { icmpRelayOf } from './path-mtu.ts'
 import { Show } from './show.ts'
@@ -80,7 +81,7 @@ async function run(config: Config): Promise<number> {
     process.exit(CRASHED)
   })
   const clock = new SystemClock()
-  const kernel = new LinuxKernel(log.child({ in: 'kernel' }))
+  const kernel = kernelFor(config, clock, log)
   const speaker = new Speaker(config, kernel, log, clock)
   const source = new Show(speaker, manifest.version)
   // Signals first: one that comes while we start is kept until we can stop cleanly.

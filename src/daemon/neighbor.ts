@@ -110,9 +110,13 @@ export class Neighbor {
     this.#peer = peer
   }
 
-  /** 'red 172.16.1.2': what it is called where all of them are. */
+  /**
+   * 'red 172.16.1.2': what it is called where all of them are. A speaker of this node has one name
+   * for all its sessions: whichever it uses, it says the same.
+   */
   get name(): string {
-    const { vrf, address } = this.config
+    const { vrf, address, speaker } = this.config
+    if (speaker !== null) return speaker
     return vrf === null ? address.text : `${vrf} ${address.text}`
   }
 

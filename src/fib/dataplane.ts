@@ -82,7 +82,7 @@ export interface RecoveredSid {
 }
 
 export interface Dataplane {
-  readonly mode: 'vrf' | 'table'
+  readonly mode: 'vrf' | 'table' | 'cilium'
   /** In words: why it is this one. */
   readonly why: string
   /** One SID for both families (End.DT46). */

@@ -21,7 +21,7 @@ export class KernelError extends Error {
 // biome-ignore format: one row a kind
 export const Errno = {
   EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, EIO: 5, EAGAIN: 11, ENOMEM: 12, EBUSY: 16, EEXIST: 17, ENODEV: 19,
-  EINVAL: 22, EOPNOTSUPP: 95, ENETDOWN: 100, ENETUNREACH: 101, ENOBUFS: 105, EHOSTUNREACH: 113,
+  EINVAL: 22, EOPNOTSUPP: 95, EADDRINUSE: 98, ENETDOWN: 100, ENETUNREACH: 101, ENOBUFS: 105, EHOSTUNREACH: 113,
 } as const
 
 /** The device is down or gone: that is said of the device, not of everything that goes by it. */
