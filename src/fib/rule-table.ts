@@ -75,7 +75,8 @@ export class RuleTable {
 
   async #bring(have: readonly KernelRule[]): Promise<void> {
     const ours = byText(have.filter((rule) => rule.protocol === RTPROT_SRV6D))
-    const wanted = byText([...this.#wanted.values()].flat())
+    const asked = byText([...this.#wanted.values()].flat())
+    const wanted = withoutNeedless(asked, have)
     this.#refused.clear()
     const missing = [...wanted.values()].filter((rule) => !ours.has(ruleText(rule)))
     const closing = (rule: KernelRule) => (rule.table === 0 ? 1 : 0)
@@ -84,7 +85,7 @@ export class RuleTable {
     for (const rule of missing.sort(later)) {
       await this.#try(rule, () => this.#kernel.putRule(rule))
     }
-    for (const family of FAMILIES) await this.#moveLocal(family, have, wanted, ours)
+    for (const family of FAMILIES) await this.#moveLocal(family, have, asked, ours)
     const extra = [...ours.values()].filter((rule) => !this.#isWanted(rule, wanted))
     for (const rule of extra.sort((a, b) => later(b, a))) {
       await this.#try(rule, () => this.#kernel.deleteRule(rule))
@@ -101,17 +102,17 @@ export class RuleTable {
   }
 
   /**
-   * Where a rule of ours looks up the table of local addresses, those of lower priority stand
-   * before it, and the kernel's own at 0 goes; with ours, the kernel's comes back first.
+   * Where a rule of ours asks for the table of local addresses further on, the kernel's own at 0
+   * goes; with ours, the kernel's comes back first.
    */
   async #moveLocal(
     family: 4 | 6,
     have: readonly KernelRule[],
-    wanted: ReadonlyMap<string, KernelRule>,
+    asked: ReadonlyMap<string, KernelRule>,
     ours: ReadonlyMap<string, KernelRule>,
   ): Promise<void> {
     const isLocal = (rule: KernelRule) => rule.family === family && isPlainLocal(rule)
-    const mine = [...wanted.values()].find(isLocal)
+    const mine = [...asked.values()].find(isLocal)
     const first = have.find((rule) => isLocal(rule) && rule.priority === 0)
     if (mine && first && !this.#refused.has(ruleText(mine))) {
       await this.#try(first, () => this.#kernel.deleteRule(first))
@@ -132,6 +133,22 @@ export class RuleTable {
       this.#log.error({ err: error }, 'ip rule refused')
     }
   }
+}
+
+/** Others may have moved the look-up of local addresses already, and further: theirs will do. */
+function withoutNeedless(
+  asked: ReadonlyMap<string, KernelRule>,
+  have: readonly KernelRule[],
+): Map<string, KernelRule> {
+  const isMoved = ({ family, priority }: KernelRule) =>
+    have.some(
+      (rule) =>
+        isPlainLocal(rule) &&
+        rule.family === family &&
+        rule.protocol !== RTPROT_SRV6D &&
+        rule.priority > priority,
+    )
+  return new Map([...asked].filter(([, rule]) => !isPlainLocal(rule) || !isMoved(rule)))
 }
 
 function byText(rules: readonly KernelRule[]): Map<string, KernelRule> {

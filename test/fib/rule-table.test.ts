@@ -15,6 +15,7 @@ const KERNELS = [
   'IPv4 32766: from all lookup 254',
   'IPv6 32766: from all lookup 254',
 ]
+const KERNELS_LOCAL = new FakeKernel().ruleList.filter((rule) => rule.table === 255)
 const POD = { address: parseAddress('10.244.7.0'), bits: 26 }
 const KEPT = [RulePriority.SOURCE]
 
@@ -72,6 +73,24 @@ t.test('where ours is refused, the rule for local addresses stays as it is', asy
   t.notMatch(kernel.rulesAsText, /IPv4 0:/)
   t.same(rules.problems, [])
 })
+
+t.test(
+  'others have moved the look-up of local addresses already: theirs stays, ours is not added',
+  async (t) => {
+    const kernel = new FakeKernel()
+    const theirs = kernel.ruleList.map((rule) => ({ ...rule, priority: rule.priority || 100 }))
+    for (const both of [false, true]) {
+      // Cilium adds its own at 100, then takes the kernel's away: both are there for a moment.
+      kernel.ruleList.splice(0, Number.POSITIVE_INFINITY, ...theirs, ...(both ? KERNELS_LOCAL : []))
+      const { rules } = await withCircuit(kernel)
+      const local = kernel.rulesAsText.filter((text) => text.endsWith(': from all lookup 255'))
+      t.same(local.toSorted(), ['IPv4 100: from all lookup 255', 'IPv6 100: from all lookup 255'])
+      rules.clear()
+      await rules.flush()
+      t.same(kernel.ruleList.length, theirs.length, 'and stays when ours go')
+    }
+  },
+)
 
 t.test('a restart that finds everything asks the kernel for nothing', async (t) => {
   const { kernel } = await withCircuit()
