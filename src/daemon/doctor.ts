@@ -1,17 +1,21 @@
 import { equalBytes } from '../base/bytes.ts'
-import { examine, type Finding, mayHaveVrf, type Subject } from '../fib/doctor.ts'
+import { Bpftool } from '../fib/bpftool.ts'
+import { CILIUM_MAPS } from '../fib/cilium-maps.ts'
+import { examine, type Finding, mayHaveVrf, type SidFacts, type Subject } from '../fib/doctor.ts'
 import { linuxHost } from '../fib/host.ts'
 import type { Kernel } from '../fib/kernel.ts'
+import { parseAddress } from '../wire/address.ts'
 import type { Config, VrfConfig } from './config-schema.ts'
 import { sidPlanOf } from './sid-plans.ts'
 
 const FIRST_UNPRIVILEGED_PORT = 1024
+const LOOPBACK = 1
 
 /** Examines this host for a configuration; `sids`: what a running daemon says of its own. */
 export async function runDoctor(
   config: Config,
   kernel: Kernel,
-  sids: Subject['sids'] | null = null,
+  sids: Pick<SidFacts, 'sid' | 'why'>[] | null = null,
 ): Promise<Finding[]> {
   const links = await kernel.links()
   const addresses = await kernel.addresses()
@@ -32,10 +36,29 @@ export async function runDoctor(
       ),
     },
     lowPort: config.listen.some(({ port }) => port < FIRST_UNPRIVILEGED_PORT),
-    sids: sids ?? [],
+    sids: await Promise.all((sids ?? []).map((each) => sidFacts(each, kernel))),
+    cilium: mode === 'cilium' ? await ciliumFacts(config.dataplane.ciliumMaps) : null,
     running: sids !== null,
     changed: kernel.changedSysctls,
   })
+}
+
+async function sidFacts(
+  { sid, why }: Pick<SidFacts, 'sid' | 'why'>,
+  kernel: Kernel,
+): Promise<SidFacts> {
+  const way = await kernel.routeTo(parseAddress(sid))
+  return { sid, why, byLoopback: !('errno' in way) && way.ifindex === LOOPBACK }
+}
+
+async function ciliumFacts(folder: string): Promise<NonNullable<Subject['cilium']>> {
+  const store = new Bpftool(folder)
+  try {
+    const ids = await Promise.all(CILIUM_MAPS.map((map) => store.idOf(map)))
+    return { missing: CILIUM_MAPS.filter((_, k) => ids[k] === undefined), why: null }
+  } catch (error) {
+    return { missing: [], why: (error as Error).message }
+  }
 }
 
 function behaviorsOf(vrf: VrfConfig, vrfDevices: boolean): number[] {

@@ -27,6 +27,13 @@ export interface Finding {
   mend: string | null
 }
 
+export interface SidFacts {
+  sid: string
+  why: string | null
+  /** The host routes it to `lo`: an address of the host, or a seg6local route that lost its action. */
+  byLoopback: boolean
+}
+
 /** What is to be examined: the configuration, and what the kernel says of its devices. */
 export interface Subject {
   /** VRFs are devices of the kernel, or tables and rules. */
@@ -43,7 +50,9 @@ export interface Subject {
   /** A port below 1024 is listened on. */
   lowPort: boolean
   /** SIDs that the kernel refused or lost, when a daemon runs. */
-  sids: readonly { sid: string; why: string | null }[]
+  sids: readonly SidFacts[]
+  /** With Cilium's data path: its maps that are not pinned, or why they cannot be looked at. */
+  cilium: { missing: readonly string[]; why: string | null } | null
   /** A daemon runs: what it makes is expected to be there. */
   running: boolean
   /** Settings that srv6d changed since it started, with what they were. */
@@ -54,6 +63,7 @@ const ok = (check: string, says: string): Finding => ({ check, state: 'ok', says
 
 /** All findings, in the order in which a packet meets them. */
 export function examine(host: Host, subject: Subject): Finding[] {
+  if (subject.cilium) return [...ciliumMaps(subject.cilium), ...refusedSids(subject)]
   return [
     kernelVersion(host, subject),
     srv6(host),
@@ -65,6 +75,7 @@ export function examine(host: Host, subject: Subject): Finding[] {
     segmentsToUs(host),
     source(subject),
     ...refusedSids(subject),
+    ...loopbackSids(subject),
     ...coreMtu(subject),
   ]
 }
@@ -220,6 +231,29 @@ function refusedSids({ sids }: Subject): Finding[] {
   return bad.map(({ sid, why }) => {
     return { check: `SID ${sid}`, state: 'failed', says: why!, mend: null } as const
   })
+}
+
+/** Linux takes the action from a seg6local route by `lo` without a word. */
+function loopbackSids({ sids }: Subject): Finding[] {
+  return sids
+    .filter(({ why, byLoopback }) => why === null && byLoopback)
+    .map(({ sid }): Finding => {
+      const says = 'this host takes it for itself: it is an address here, or its route goes by lo'
+      return {
+        check: `SID ${sid}`,
+        state: 'failed',
+        says,
+        mend: `ip -6 addr del ${sid}/128 dev lo`,
+      }
+    })
+}
+
+function ciliumMaps({ missing, why }: NonNullable<Subject['cilium']>): Finding[] {
+  const check = "Cilium's maps"
+  if (why !== null) return [{ check, state: 'failed', says: why, mend: 'apt-get install bpftool' }]
+  if (missing.length === 0) return [ok(check, 'all five are pinned')]
+  const says = `not pinned: ${missing.join(', ')}: the agent makes them with enable-srv6`
+  return [{ check, state: 'failed', says, mend: null }]
 }
 
 /** Customers' packets, as long as their own links carry them, against what the core leaves of its MTU. */

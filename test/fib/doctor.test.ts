@@ -55,7 +55,8 @@ const SUBJECT: Subject = {
   coreIfindexes: [2],
   source: { text: '2001:db8:ffff::1', isOurs: true },
   lowPort: true,
-  sids: [{ sid: 'fcbb:bb00:1:1::', why: null }],
+  sids: [{ sid: 'fcbb:bb00:1:1::', why: null, byLoopback: false }],
+  cilium: null,
   running: true,
   changed: new Map(),
 }
@@ -91,7 +92,8 @@ const TRAPS: [trap: string, host: Parameters<typeof hostWith>[0], subject: Parti
   ['port 179 may not be bound',      { capabilities: ALL_CAPABILITIES & ~(1n << BigInt(Cap.NET_BIND_SERVICE)) }, {}, 'failed', /below 1024/, null],
   ['two devices on a table',         {}, { links: [CORE, CIRCUIT, DEVICE, { ...DEVICE, ifindex: 9, name: 'vrf-old' }] }, 'failed', /table 10 is also vrf-old’s/, 'ip link del vrf-old'],
   ['the source is nobody’s',         {}, { source: { text: '2001:db8:ffff::1', isOurs: false } }, 'failed', /on no interface/, 'ip -6 addr add 2001:db8:ffff::1/128 dev lo'],
-  ['a SID was refused',              {}, { sids: [{ sid: 'fcbb::1', why: 'EPERM' }] }, 'failed', /EPERM/, null],
+  ['a SID was refused',              {}, { sids: [{ sid: 'fcbb::1', why: 'EPERM', byLoopback: true }] }, 'failed', /EPERM/, null],
+  ['a SID goes by lo',               {}, { sids: [{ sid: 'fcbb::1', why: null, byLoopback: true }] }, 'failed', /takes it for itself/, 'ip -6 addr del fcbb::1/128 dev lo'],
   ['the core is no larger',          {}, { links: [{ ...CORE, mtu: 1500 }, CIRCUIT, DEVICE] }, 'warning', /1500 leaves 1460 octets, customers' links carry 1500/, 'ip link set core0 mtu 1540'],
   ['the core is far too small',      {}, { links: [{ ...CORE, mtu: 1300 }, CIRCUIT, DEVICE] }, 'failed', /IPv6 of customers needs 1280/, 'ip link set core0 mtu 1540'],
   ['an SRH takes more',              {}, { encapsulation: 'encap', links: [{ ...CORE, mtu: 1540 }, CIRCUIT, DEVICE] }, 'warning', /1540 leaves 1476/, 'ip link set core0 mtu 1564'],
@@ -149,4 +151,16 @@ t.test('kernel versions compare by number', async (t) => {
   ] as const) {
     t.equal(isAtLeast(release, since), is, `${release} ≥ ${since}`)
   }
+})
+
+t.test('with Cilium’s data path only its maps and our SIDs in them matter', async (t) => {
+  const of = (cilium: Subject['cilium']) =>
+    bad(hostWith({ settings: { 'net/ipv4/ip_forward': '0' } }), { cilium })
+  t.same(of({ missing: [], why: null }), [])
+  t.match(of({ missing: ['cilium_srv6_sid'], why: null }), [
+    { state: 'failed', says: /not pinned: cilium_srv6_sid: .*enable-srv6/ },
+  ])
+  t.match(of({ missing: [], why: 'bpftool is not installed' }), [
+    { says: 'bpftool is not installed', mend: 'apt-get install bpftool' },
+  ])
 })
