@@ -94,20 +94,29 @@ export function groupId(seed: number, probe: number): number {
   return NEXTHOP_GROUP_ID_BASE + ((seed + probe) % NEXTHOP_GROUP_ID_COUNT)
 }
 
-/** RTAX_MTU of routes through it: the kernel takes the encapsulation off again (0: none). */
+/** HOT: RTAX_MTU of routes through it: the kernel takes the encapsulation off again (0: none). */
 export function routeMtu(entry: NexthopEntry): number {
-  if (entry.group !== null) return smallest(leavesOf(entry.group).map(routeMtu))
-  return entry.mtu === 0 ? 0 : entry.mtu + kernelHeadroom(entry.content.segments?.length ?? 0)
+  if (entry.group === null) {
+    return entry.mtu === 0 ? 0 : entry.mtu + kernelHeadroom(entry.content.segments?.length ?? 0)
+  }
+  const { active, backup } = entry.group
+  let mtu = backup === null ? 0 : routeMtu(backup)
+  for (let k = 0; k < active.length; k++) mtu = smaller(mtu, routeMtu(active[k]!.leaf))
+  return mtu
 }
 
-/** The largest packet that goes in whole, whichever leaf it takes; 0: as the devices say. */
+/** HOT: the largest packet that goes in whole, whichever leaf it takes; 0: as the devices say. */
 export function wholeMtu(entry: NexthopEntry): number {
-  return entry.group === null ? entry.mtu : smallest(leavesOf(entry.group).map((leaf) => leaf.mtu))
+  if (entry.group === null) return entry.mtu
+  const { active, backup } = entry.group
+  let mtu = backup === null ? 0 : backup.mtu
+  for (let k = 0; k < active.length; k++) mtu = smaller(mtu, active[k]!.leaf.mtu)
+  return mtu
 }
 
-function smallest(values: number[]): number {
-  const known = values.filter((value) => value > 0)
-  return known.length === 0 ? 0 : Math.min(...known)
+/** 0 is no limit. */
+function smaller(a: number, b: number): number {
+  return a === 0 || b === 0 ? a + b : Math.min(a, b)
 }
 
 export function isGroup(nexthop: object): nexthop is NexthopGroup {

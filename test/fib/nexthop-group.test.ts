@@ -203,6 +203,29 @@ t.test('a leaf lost while its group is being changed is not overlooked', async (
   t.equal(life.goes(1), '2*1')
 })
 
+t.test(
+  'a group takes packets that fit all of its leaves, and says so when that changes',
+  async (t) => {
+    const life = new Life()
+    const row = life.row([0, 1], 2)
+    life.want(1, [0, 1], 2)
+    await life.fib.flush()
+    const told: number[] = []
+    life.nexthops.onMtuChanged = (changed) => told.push(changed)
+    t.same([life.nexthops.mtuOf(row), life.nexthops.routeMtuOf(row)], [0, 0])
+    for (const [leaf, mtu] of [
+      [0, 1460],
+      [1, 1400],
+      [2, 8960],
+    ] as const) {
+      life.nexthops.setMtu(life.leaves[leaf]!, mtu)
+    }
+    // seg6_lwt_headroom of one segment is 64.
+    t.same([life.nexthops.mtuOf(row), life.nexthops.routeMtuOf(row)], [1400, 1464])
+    t.equal(told.filter((each) => each === row).length, 3)
+  },
+)
+
 t.test('a restart finds the groups and asks nothing of the kernel', async (t) => {
   const before = new Life()
   const wants = (life: Life) => {
