@@ -10,6 +10,7 @@ await build({
   entryPoints: [
     'demo.ts',
     'demo-network.ts',
+    'demo-provider-edge.ts',
     'pe-pair.ts',
     'restart.ts',
     'failover.ts',

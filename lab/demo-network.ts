@@ -1,8 +1,7 @@
 /** The demo, inside its sandbox: two customers with the same addresses over one SRv6 core. */
-import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { serveControl } from './lib/control.ts'
+import { existsSync } from 'node:fs'
+import { bold, conclude, type Outcome, out, showCli, showIp, step } from './lib/demo-output.ts'
+import { keepUp } from './lib/keep-up.ts'
 import {
   buildNetwork,
   CUSTOMERS,
@@ -17,7 +16,6 @@ import {
 } from './lib/network.ts'
 import { tail } from './lib/pe.ts'
 import { echoRequests, ping } from './lib/ping.ts'
-import { must } from './lib/run.ts'
 import { inSandbox, LOGS } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { awaitRemoteRoutes } from './lib/vpn-checks.ts'
@@ -32,21 +30,12 @@ const DRAWING = `
   the same prefixes                                                             the same prefixes
 `
 const FAMILIES = [4, 6] as const
-const started = performance.now()
-const { SRV6D_LAB_TERMINAL, SRV6D_LAB_CONTROL, NO_COLOR, PATH } = process.env
-const colour = SRV6D_LAB_TERMINAL === '1' && !NO_COLOR
-const paint = (code: number, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
-const out = (text: string) => process.stdout.write(`${text}\n`)
-
-/** One line of progress: what, and how long it took. */
-async function step<T>(what: string, body: () => Promise<T>): Promise<T> {
-  const from = performance.now()
-  const result = await body()
-  const seconds = ((performance.now() - from) / 1000).toFixed(1)
-  out(`  ${paint(32, 'done')}  ${what} ${paint(2, `(${seconds} s)`)}`)
-  return result
-}
-
+const NAMESPACES = ['pe1', 'ce1', 'ce2', 'p', 'pe2', 'ce3', 'ce4']
+const TRIES = [
+  'pe1 srv6d-cli show routes vrf red',
+  'ce1 ping -c 3 10.2.0.1',
+  'pe1 ip route show table 10',
+]
 interface Row {
   from: string
   to: string
@@ -118,82 +107,14 @@ function resultOf(r: Row): string {
   return r.leaked === false ? 'never came there' : 'no answer'
 }
 
-function printTable(rows: Row[]): void {
-  const columns = rows.map((r) => [
-    r.from,
-    r.to,
-    r.what,
-    r.wanted ? 'must reach' : 'must not reach',
-    resultOf(r),
-    ok(r) ? paint(32, 'ok') : paint(31, 'FAILED'),
-  ])
-  const head = ['from', 'to', 'which is', '', 'result', '']
-  const width = head.map((h, i) => Math.max(h.length, ...columns.map((c) => c[i]!.length)))
-  for (const c of [head, ...columns]) {
-    out(`  ${c.map((text, i) => (i === 5 ? text : text.padEnd(width[i]!))).join('  ')}`)
-  }
-}
-
-async function show(pe1: Srv6dPe): Promise<void> {
-  for (const args of [
-    ['show', 'routes'],
-    ['show', 'sids'],
-  ]) {
-    const r = await pe1.cli(...args)
-    out(`\n${paint(1, `pe1$ srv6d-cli ${args.join(' ')}`)}`)
-    out((r.stdout + r.stderr).trimEnd())
-  }
-  const route = ['ip', '-n', 'pe1', 'route', 'show', 'table', '10', site(2, 4).prefix]
-  out(`\n${paint(1, `pe1$ ip route show table 10 ${site(2, 4).prefix}`)}`)
-  const text = (await must(route)).trimEnd()
-  out(text)
-  const id = /nhid (\d+)/.exec(text)?.[1]
-  if (id === undefined) return
-  out(`\n${paint(1, `pe1$ ip nexthop show id ${id}`)}`)
-  out((await must(['ip', '-n', 'pe1', 'nexthop', 'show', 'id', id])).trimEnd())
-}
-
-/** Leaves the lab up: a shell where there is a terminal, else until a signal comes. */
-async function keepUp(): Promise<void> {
-  const bin = `${LOGS}/bin`
-  mkdirSync(bin, { recursive: true })
-  const write = (name: string, script: string) => {
-    writeFileSync(`${bin}/${name}`, `#!/bin/sh\n${script}\n`)
-    chmodSync(`${bin}/${name}`, 0o755)
-  }
-  const cli = fileURLToPath(new URL('../srv6d-cli.js', import.meta.url))
-  write('srv6d-cli', `exec '${process.execPath}' '${cli}' "$@"`)
-  for (const n of ['ce1', 'ce2', 'pe1', 'p', 'pe2', 'ce3', 'ce4']) {
-    const enter = `SRV6D_SOCKET=/run/srv6d/${n}.sock exec nsenter --net=/run/netns/${n}`
-    write(n, `[ $# -gt 0 ] || set -- \${SHELL:-/bin/sh}\n${enter} -- "$@"`)
-  }
-  const environment = { PATH: `${bin}:${PATH}` }
-  serveControl(SRV6D_LAB_CONTROL ?? '/run/lab/demo.sock', environment)
-  const interactive = process.stdin.isTTY
-  out(`\n${paint(1, 'The lab stays up.')} Its configuration: ${LOGS}/pe1.yaml. From another terminal:
-
-    lab/enter ce1 ping -c 3 10.2.0.1
-    lab/enter pe1 ip route show table 10
-    lab/enter pe1 srv6d-cli show routes vrf red
-`)
-  if (!interactive) {
-    out('To tear it down, end this program (Ctrl-C, or a SIGTERM).')
-    return new Promise(() => setInterval(() => {}, 1 << 30))
-  }
-  out('Or here, where the names are commands: `pe1 srv6d-cli show routes`, `ce1 ping 10.2.0.1`,')
-  out('`pe2` alone for a shell on it. `exit` tears everything down.\n')
-  process.removeAllListeners('SIGINT') // Ctrl-C is the shell's now
-  process.on('SIGINT', () => {})
-  const shell = spawn('/bin/bash', ['--norc', '-i'], {
-    stdio: 'inherit',
-    env: { ...process.env, ...environment, PS1: 'srv6d-lab$ ' },
-  })
-  await new Promise((resolve) => shell.on('close', resolve))
-}
+const outcomeOf = (r: Row): Outcome => ({
+  ...{ from: r.from, to: r.to, what: r.what, result: resultOf(r), ok: ok(r) },
+  wanted: r.wanted ? 'must reach' : 'must not reach',
+})
 
 await inSandbox(async () => {
   const keep = process.argv.includes('--keep')
-  out(paint(1, '\nTwo customers with the same addresses, one SRv6 core'))
+  out(bold('\nTwo customers with the same addresses, one SRv6 core'))
   out(DRAWING)
   const base = { as: 65000, peerAs: 65000, usid: false }
   const pe1 = new Srv6dPe({ ...base, side: 1, sid: 'per-vrf', onStop: 'remove' })
@@ -211,16 +132,12 @@ await inSandbox(async () => {
     )
     const rows = await step('pings that must arrive', reachRows)
     rows.push(...(await step('pings that must not', hiddenRows)))
-    await show(pe1)
-    out(`\n${paint(1, 'What was proven')}`)
-    printTable(rows)
-    const wrong = rows.filter((r) => !ok(r)).length
-    const seconds = ((performance.now() - started) / 1000).toFixed(0)
-    out(
-      `\n${wrong === 0 ? 'All' : `${wrong} NOT`} as they must be: ${rows.length} pings, ${seconds} s.`,
-    )
-    if (keep) await keepUp()
-    return wrong === 0 ? 0 : 1
+    await showCli(pe1, 'pe1', 'show', 'routes')
+    await showCli(pe1, 'pe1', 'show', 'sids')
+    await showIp('pe1', `route show table 10 ${site(2, 4).prefix}`)
+    const status = conclude(rows.map(outcomeOf), 'pings')
+    if (keep) await keepUp(NAMESPACES, TRIES)
+    return status
   } catch (e) {
     out(`\nThe demo failed: ${(e as Error).message}`)
     for (const pe of [pe1, pe2]) {

@@ -1,12 +1,19 @@
-/** `npm run demo [-- --keep]` on the host: finds where the lab can run, and runs demo-network there. */
+/**
+ * `npm run demo [-- NAME] [--keep]` on the host: finds where the lab can run, and runs that demo
+ * there.
+ */
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { cacheDirectory, commandLine, findPlace, stopChild } from './lib/host.ts'
 
+const DEMOS = ['network', 'provider-edge', 'customer-edge']
 const args = process.argv.slice(2)
-const unknown = args.filter((a) => a !== '--keep')
-if (unknown.length > 0) {
-  process.stderr.write(`demo: unknown ${unknown.join(' ')}; the only option is --keep\n`)
+const names = args.filter((a) => a !== '--keep')
+const name = names[0] ?? 'network'
+if (names.length > 1 || !DEMOS.includes(name)) {
+  process.stderr.write(
+    `demo: ${names.join(' ')}: expected one of ${DEMOS.join(', ')}, and --keep\n`,
+  )
   process.exit(2)
 }
 const keep = args.includes('--keep')
@@ -17,7 +24,7 @@ const control = `${cacheDirectory()}/demo.sock`
 const interactive = keep && process.stdin.isTTY && process.stdout.isTTY
 const argv = commandLine({
   place,
-  name: 'demo-network',
+  name: `demo-${name}`,
   args: keep ? ['--keep'] : [],
   seconds: keep ? 0 : 600,
   ...(interactive && { interactive }),

@@ -122,7 +122,7 @@ async function checkAgentKilled(): Promise<void> {
     const traces = await tracesOf(ALLOCATED.blue[0])
     if (traces.length === 0) throw new Error('rules and routes went with the session')
     await cilium.start()
-    await cilium.announce(...ALLOCATED.blue, ...ALLOCATED.red)
+    await edge.announce()
     await waitUntil('the session is back', checks.patience, () => edge.speakerSession())
     await sleep(2)
     const results = await Promise.all(pings.map((p) => p.stop()))
@@ -156,6 +156,7 @@ await inSandbox(async () => {
   await edge.build()
   await checks.check('the node, its speaker and the far PE start', async () => {
     await edge.start()
+    await edge.announce()
     await edge.settled(checks.patience)
   })
   for (const row of await tryAll(providerRows(), checks.failed ? 3 : 30)) {

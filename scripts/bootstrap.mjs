@@ -73,7 +73,7 @@ async function build() {
 
 async function demo(args) {
   await build()
-  const problem = installMissing('demo')
+  const problem = installMissing(args.some((a) => a.endsWith('-edge')) ? 'edge-demo' : 'demo')
   if (problem) fail(problem)
   process.argv.splice(1, Infinity, `${ROOT}dist/lab/demo.mjs`, ...args)
   await import('../dist/lab/demo.mjs')

@@ -26,6 +26,8 @@ const TESTS = {
   gobgpd: 'gobgpd',
   '/usr/lib/frr/bgpd': 'frr',
 }
+/** What stands in for Cilium's agent in the demos of the edges. */
+const SPEAKER = { gobgpd: TESTS.gobgpd }
 const SERVICES = ['frr', 'gobgpd']
 
 const PATH = [...(process.env.PATH ?? '').split(':'), '/sbin', '/usr/sbin']
@@ -45,7 +47,7 @@ function needsMachine(purpose) {
   return purpose === 'test' || !can(`${link} && ${sid}`)
 }
 
-/** The packages missing for `demo` or `test`. */
+/** The packages missing for `demo`, `edge-demo` or `test`. */
 export function missingPackages(purpose) {
   const missing = (table) =>
     Object.keys(table)
@@ -53,6 +55,7 @@ export function missingPackages(purpose) {
       .map((k) => table[k])
   const names = missing(NETWORK)
   if (names.includes('iproute2') || needsMachine(purpose)) names.push(...missing(MACHINE))
+  if (purpose === 'edge-demo') names.push(...missing(SPEAKER))
   if (purpose === 'test') {
     names.push(...missing(TESTS))
     // without root, mmdebstrap needs a range of user ids

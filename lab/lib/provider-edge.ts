@@ -75,7 +75,11 @@ export class ProviderEdge {
       this.#far = new Srv6dPe({ ...base, config })
     }
     await Promise.all([this.node.start(), this.#far.start(), this.cilium.start()])
-    await this.cilium.announce(...ALLOCATED.blue, ...ALLOCATED.red)
+  }
+
+  /** The pools of both networks. */
+  announce(): Promise<void> {
+    return this.cilium.announce(...ALLOCATED.blue, ...ALLOCATED.red)
   }
 
   /** Waits for both sessions of the node. */
