@@ -196,8 +196,8 @@ export class CiliumKernel implements Kernel {
     return this.#real.removeLink(name)
   }
 
-  enslave(ifname: string, vrfIfindex: number, from?: number): Promise<void> {
-    return this.#real.enslave(ifname, vrfIfindex, from)
+  enslave(ifname: string, vrfIfindex: number, takes?: boolean): Promise<void> {
+    return this.#real.enslave(ifname, vrfIfindex, takes)
   }
 
   setUp(name: string): Promise<void> {

@@ -204,7 +204,7 @@ class DeviceVrf implements VrfPlane {
     const back = row.inAs === link.ifindex
     if (back && !this.#mayTakeBack(row)) return false
     try {
-      await this.#kernel.enslave(row.name, this.#ifindex, back ? link.master : 0)
+      await this.#kernel.enslave(row.name, this.#ifindex, back)
       if (back) {
         const lost = dropped.filter(({ ifindex }) => ifindex === link.ifindex)
         for (const address of lost) await this.#kernel.addAddress(address)

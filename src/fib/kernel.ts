@@ -187,10 +187,10 @@ export interface Kernel {
   ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }>
   removeLink(name: string): Promise<void>
   /**
-   * Puts an interface into a VRF; its global IPv6 addresses stay, though the kernel drops them. It
-   * is refused where it belongs to another device than `from`.
+   * Puts an interface into a VRF; its global IPv6 addresses stay, though the kernel drops them. Where
+   * it belongs to another device it is refused, but with `takes`.
    */
-  enslave(ifname: string, vrfIfindex: number, from?: number): Promise<void>
+  enslave(ifname: string, vrfIfindex: number, takes?: boolean): Promise<void>
   setUp(name: string): Promise<void>
   /** Writes /proc/sys/`path`, when it differs; 'ok' or why not. */
   sysctl(path: string, value: string): Promise<string>

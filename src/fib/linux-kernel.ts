@@ -96,8 +96,8 @@ export class LinuxKernel implements Kernel {
     return this.#vrfs.remove(name)
   }
 
-  enslave(ifname: string, vrfIfindex: number, from?: number): Promise<void> {
-    return this.#vrfs.enslave(ifname, vrfIfindex, from)
+  enslave(ifname: string, vrfIfindex: number, takes?: boolean): Promise<void> {
+    return this.#vrfs.enslave(ifname, vrfIfindex, takes)
   }
 
   setUp(name: string): Promise<void> {

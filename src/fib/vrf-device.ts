@@ -52,20 +52,20 @@ export class VrfDevices {
    * Puts an interface into a VRF. The kernel takes an interface's IPv6 down and up for that, and
    * drops its global addresses unless `keep_addr_on_down` is set; those that go are added again.
    */
-  async enslave(ifname: string, vrfIfindex: number, from = 0): Promise<void> {
+  async enslave(ifname: string, vrfIfindex: number, takes = false): Promise<void> {
     const links = await this.#control.links()
     const link = linkNamed(links, ifname, 'enslave')
     if (link.master === vrfIfindex) return
-    if (!links.some((other) => other.ifindex === vrfIfindex)) {
-      throw new KernelError(`enslave ${ifname}`, Errno.ENODEV, 'the VRF device is gone')
-    }
-    if (link.master !== 0 && link.master !== from) {
+    if (link.master !== 0 && !takes) {
       const master = links.find((other) => other.ifindex === link.master)
       throw new KernelError(
         `enslave ${ifname}`,
         Errno.EBUSY,
         `it belongs to ${master?.name ?? `link ${link.master}`} already`,
       )
+    }
+    if (!links.some((other) => other.ifindex === vrfIfindex)) {
+      throw new KernelError(`enslave ${ifname}`, Errno.ENODEV, 'the VRF device is gone')
     }
     await this.#move(link, vrfIfindex)
   }

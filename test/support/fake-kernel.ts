@@ -217,14 +217,13 @@ export class FakeKernel implements Kernel {
     this.linkList.splice(at, 1)
   }
 
-  async enslave(ifname: string, vrfIfindex: number, from = 0): Promise<void> {
+  async enslave(ifname: string, vrfIfindex: number, takes = false): Promise<void> {
     const link = this.#link(ifname)
     if (link.master === vrfIfindex) return
     if (!this.linkList.some((other) => other.ifindex === vrfIfindex)) {
       throw new KernelError(`enslave ${ifname}`, Errno.ENODEV)
     }
-    if (link.master !== 0 && link.master !== from)
-      throw new KernelError(`enslave ${ifname}`, Errno.EBUSY)
+    if (link.master !== 0 && !takes) throw new KernelError(`enslave ${ifname}`, Errno.EBUSY)
     await this.#change({ what: 'link', op: 'enslave', name: ifname })
     link.master = vrfIfindex
     this.tell('link')
