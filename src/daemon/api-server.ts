@@ -9,14 +9,13 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
-import type { FastifySchemaControllerOptions } from 'fastify/types/schema.js'
+import type { FastifyInstance } from 'fastify'
 import type * as z from 'zod'
 import type { Logger } from '../base/logger.ts'
+import { addHealthRoutes, closeApp, type HealthPorts, listen, makeApp } from './api-app.ts'
 import {
   DEFAULT_ROUTE_LIMIT,
   DoctorReply,
-  HealthReply,
   LocatorsReply,
   NeighborsReply,
   Route,
@@ -33,21 +32,9 @@ import { address, prefix } from './config-values.ts'
 /** Routes are checked and written this many at a time; in between BGP has its turn. */
 const ROUTES_A_TURN = 200
 const SOCKET_UMASK = 0o117
-const MAX_CONNECTIONS = 64
-const REQUEST_TIMEOUT_MS = 10_000
 
-/** zod checks the shapes here: fastify need not load its own compilers for JSON schemas. */
-const NO_COMPILERS = {
-  buildValidator: () => () => () => true,
-  buildSerializer: () => () => (reply: unknown) => JSON.stringify(reply),
-} as unknown as NonNullable<FastifySchemaControllerOptions['compilersFactory']>
-
-export interface ApiOptions {
+export interface ApiOptions extends HealthPorts {
   socket: string
-  source: ShowSource
-  log: Logger
-  /** What /readyz says; without it: ready once the daemon is no longer restarting. */
-  ready?: () => boolean
 }
 
 export interface ApiServer {
@@ -65,28 +52,16 @@ export class ApiSocketError extends Error {
 export async function startApi(options: ApiOptions): Promise<ApiServer> {
   const { socket, log } = options
   await freeSocket(socket)
-  const app = fastify({
-    bodyLimit: 1024,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: 8192 },
-    logger: false,
-    schemaController: { compilersFactory: NO_COMPILERS },
-  })
-  app.setErrorHandler((error, _request, reply) => sendError(error, reply, log))
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: `no such path: ${request.method} ${request.url.slice(0, 100)}` }),
-  )
+  const app = makeApp(log)
   addRoutes(app, options)
+  addHealthRoutes(app, options)
   await app.ready()
-  const { server } = app
-  server.maxConnections = MAX_CONNECTIONS
-  await listen(server, socket)
+  await listenOn(app.server, socket)
   log.info({ socket }, 'api listening')
-  return { socket, close: () => close(app) }
+  return { socket, close: () => closeApp(app) }
 }
 
-function addRoutes(app: FastifyInstance, { source, ready, log }: ApiOptions): void {
-  const isReady = ready ?? (() => !source.status().restarting)
+function addRoutes(app: FastifyInstance, { source, log }: ApiOptions): void {
   app.get('/v1/routes', (request, reply) => {
     const { query, limit } = readRouteQuery(request.query, source)
     const found = source.routes({ ...query, limit: limit + 1 })
@@ -101,11 +76,6 @@ function addRoutes(app: FastifyInstance, { source, ready, log }: ApiOptions): vo
   app.get('/v1/locators', () => LocatorsReply.parse({ locators: source.locators() }))
   app.get('/v1/doctor', async () => DoctorReply.parse({ findings: await source.doctor() }))
   app.get('/v1/status', () => Status.parse(source.status()))
-  app.get('/healthz', () => HealthReply.parse({ ok: true, problems: source.status().problems }))
-  app.get('/readyz', (_request, reply) => {
-    const ok = isReady()
-    return reply.code(ok ? 200 : 503).send({ ok, problems: source.status().problems })
-  })
 }
 
 function encodeRoute(route: Route): string {
@@ -159,41 +129,17 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${issue.path.join('.')}: ${issue.message}`
 }
 
-/** A stack, or the words of an exception we did not make, stay inside. */
-function sendError(error: unknown, reply: FastifyReply, log: Logger): FastifyReply {
-  if (error instanceof ShowError) return reply.code(error.status).send({ error: error.message })
-  const status = (error as { statusCode?: unknown }).statusCode
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return reply.code(status).send({ error: (error as Error).message })
-  }
-  log.error({ err: error }, 'api request failed')
-  return reply.code(500).send({ error: 'internal error, see the log of srv6d' })
-}
-
 /** The mask is set while bind makes the socket: at no time may others open it. */
-function listen(server: Server, socket: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException) =>
-      reject(new ApiSocketError(`api socket ${socket}: cannot listen (${error.code})`))
-    server.once('error', refuse)
-    const before = process.umask(SOCKET_UMASK)
-    try {
-      server.listen(socket, () => {
-        server.off('error', refuse)
-        resolve()
-      })
-    } finally {
-      process.umask(before)
-    }
-  })
-}
-
-async function close(app: FastifyInstance): Promise<void> {
-  const { server } = app
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeAllConnections()
-  await closed
-  await app.close()
+async function listenOn(server: Server, socket: string): Promise<void> {
+  const before = process.umask(SOCKET_UMASK)
+  const listening = listen(server, (done) => server.listen(socket, done))
+  process.umask(before)
+  try {
+    await listening
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ApiSocketError(`api socket ${socket}: cannot listen (${code})`)
+  }
 }
 
 async function freeSocket(socket: string): Promise<void> {

@@ -44,7 +44,7 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
       onStop: dataplane['on-stop'],
       sidDrainTime: dataplane['sid-drain-time'],
     },
-    api: parsed.api,
+    api: { socket: parsed.api.socket, listen: parsed.api.listen ?? null },
     log,
     locators,
     vrfs: Object.entries(parsed.vrfs).map(([name, entry]) => buildVrf(name, entry, locators)),

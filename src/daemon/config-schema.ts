@@ -8,6 +8,7 @@ import { Family } from '../wire/registry.ts'
 import { Network, type NetworkConfig, Speaker, type SpeakerConfig } from './config-node.ts'
 import {
   address,
+  addressAndPort,
   asNumber,
   boolean,
   choice,
@@ -162,7 +163,8 @@ export interface Config {
   router: { as: number; routerId: number; routerIdText: string; source: IpAddress }
   listen: ListenConfig[]
   dataplane: DataplaneConfig
-  api: { socket: string }
+  /** `listen`: for /metrics, /healthz and /readyz; null: nowhere. */
+  api: { socket: string; listen: ListenConfig | null }
   log: LogConfig
   locators: LocatorConfig[]
   vrfs: VrfConfig[]
@@ -194,7 +196,10 @@ const Dataplane = z.strictObject({
   'sid-drain-time': wholeNumber(0, 3600).default(60),
 })
 
-const Api = z.strictObject({ socket: socketPath.default('/run/srv6d/srv6d.sock') })
+const Api = z.strictObject({
+  socket: socketPath.default('/run/srv6d/srv6d.sock'),
+  listen: addressAndPort.optional(),
+})
 
 const Log = z.strictObject({
   level: choice('debug', 'info', 'warn', 'error', 'silent').default('info'),

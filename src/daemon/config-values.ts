@@ -75,6 +75,18 @@ export const tableId = leaf('a table number from 1 to 2147483647, not 253, 254 o
 
 export const address = stringLeaf('an IPv4 or IPv6 address', readAddress)
 
+/** Where a server listens. */
+export const addressAndPort = stringLeaf(
+  'an address and a port such as 127.0.0.1:9179 or "[::]:9179"',
+  (found) => {
+    const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(found) ?? []
+    const address = readAddress(v6 ?? v4 ?? '')
+    const port = Number(digits)
+    const fits = address?.family === (v6 === undefined ? 4 : 6) && port >= 1 && port <= 65535
+    return fits ? { address, port } : undefined
+  },
+)
+
 /** The BGP identifier (RFC 6286): any but zero. */
 export const ipv4Address = stringLeaf('an IPv4 address other than 0.0.0.0', (found) => {
   const address = readAddress(found)

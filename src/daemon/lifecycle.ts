@@ -3,12 +3,15 @@ import manifest from '../../package.json' with { type: 'json' }
 import { SystemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { LinuxKernel } from '../fib/linux-kernel.ts'
-import { type ApiServer, startApi } from './api-server.ts'
+import type { HealthPorts } from './api-app.ts'
+import { startApi } from './api-server.ts'
 import { ConfigError, loadConfig } from './config-load.ts'
 import type { Config } from './config-schema.ts'
 import { runDoctor } from './doctor.ts'
 import { kernelFor } from './kernel-for.ts'
 import { createLogger } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { startMonitor } from './monitor-server.ts'
 import { icmpRelayOf } from './path-mtu.ts'
 import { Show } from './show.ts'
 import { Speaker } from './speaker.ts'
@@ -84,21 +87,28 @@ async function run(config: Config): Promise<number> {
   const kernel = kernelFor(config, clock, log)
   const speaker = new Speaker(config, kernel, log, clock)
   const source = new Show(speaker, manifest.version)
+  const relay = icmpRelayOf(speaker)
+  let started = false
   // Signals first: one that comes while we start is kept until we can stop cleanly.
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
   })
   // The socket before the kernel: a second daemon on this host goes no further than here.
-  let api: ApiServer
+  let api: Closeable
   try {
-    api = await startApi({ socket: config.api.socket, source, log: log.child({ in: 'api' }) })
+    api = await openApi(config, {
+      source,
+      log: log.child({ in: 'api' }),
+      ready: () => started && !speaker.restarting,
+      metrics: new Metrics({ speaker, show: source, relay }),
+    })
   } catch (error) {
     await kernel.close()
     throw error
   }
   log.info({ version: manifest.version, pid: process.pid, config: config.file }, 'starting')
   await speaker.start()
-  const relay = icmpRelayOf(speaker)
+  started = true
   const why = relay.start()
   if (why !== null) {
     speaker.problems.push(why)
@@ -113,4 +123,21 @@ async function run(config: Config): Promise<number> {
   await kernel.close()
   log.info({}, 'stopped')
   return 0
+}
+
+interface Closeable {
+  close(): Promise<void>
+}
+
+/** The socket, and the address for monitoring where there is to be one: both or neither. */
+async function openApi({ api }: Config, ports: HealthPorts): Promise<Closeable> {
+  const socket = await startApi({ ...ports, socket: api.socket })
+  if (api.listen === null) return socket
+  try {
+    const monitor = await startMonitor(api.listen, ports)
+    return { close: async () => void (await Promise.all([monitor.close(), socket.close()])) }
+  } catch (error) {
+    await socket.close()
+    throw error
+  }
 }

@@ -3,7 +3,7 @@ import type { Locator } from '../vpn/locator.ts'
 import type { ServiceSid } from '../vpn/service-sids.ts'
 import { formatAddress, formatKey } from '../wire/address.ts'
 import { behaviorName } from '../wire/endpoint-behavior.ts'
-import type { Locator as LocatorRow, Sid, VrfSid } from './api-schema.ts'
+import type { Locator as LocatorRow, Sid, SidState, VrfSid } from './api-schema.ts'
 import type { Speaker } from './speaker.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
@@ -22,17 +22,17 @@ export function vrfSids(speaker: Speaker, { sids }: VrfInstance): VrfSid[] {
     .map((row) => ({
       behavior: behaviorName(row.local.behavior),
       sid: formatAddress(row.local.sid, 0, 16),
-      ...stateOf(speaker, row),
+      ...stateAndWhy(speaker, row),
     }))
 }
 
-/** How many SIDs of VRFs the kernel does not have though it was asked. */
-export function refusedSids(vrfs: readonly VrfInstance[]): number {
-  let count = 0
-  for (const { sids } of vrfs) {
-    for (const row of sids.rows()) if (row.state === 'failed') count++
+/** How many SIDs there are of each state. */
+export function sidCounts(speaker: Speaker): Record<SidState, number> {
+  const counts = { installed: 0, pending: 0, failed: 0, draining: speaker.localSids.stale().length }
+  for (const { sids } of speaker.vrfs) {
+    for (const row of sids.rows()) counts[stateOf(speaker, row)]++
   }
-  return count
+  return counts
 }
 
 export function listLocators(speaker: Speaker): LocatorRow[] {
@@ -61,7 +61,7 @@ function sidRow(speaker: Speaker, vrf: VrfInstance, row: ServiceSid): Sid {
     nextHop: row.nextHop === NONE ? null : nextHopText(speaker, row),
     prefix: row.prefix === null ? null : prefixText(row),
     device: speaker.interfaces.byIndex(vrf.plane.ifindex)?.name ?? null,
-    ...stateOf(speaker, row),
+    ...stateAndWhy(speaker, row),
     structure: structureText(local.locator),
   }
 }
@@ -86,9 +86,14 @@ function formerSids(speaker: Speaker): Sid[] {
   })
 }
 
-function stateOf({ installer }: Speaker, row: ServiceSid): Pick<Sid, 'state' | 'why'> {
-  if (installer.isDraining(row)) return { state: 'draining', why: 'no route has it any more' }
-  return { state: row.state, why: row.state === 'failed' ? installer.whyOf(row) : null }
+function stateOf({ installer }: Speaker, row: ServiceSid): SidState {
+  return installer.isDraining(row) ? 'draining' : row.state
+}
+
+function stateAndWhy(speaker: Speaker, row: ServiceSid): Pick<Sid, 'state' | 'why'> {
+  const state = stateOf(speaker, row)
+  if (state === 'draining') return { state, why: 'no route has it any more' }
+  return { state, why: state === 'failed' ? speaker.installer.whyOf(row) : null }
 }
 
 /** `172.16.1.2 dev red`. */

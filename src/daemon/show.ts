@@ -20,7 +20,7 @@ import type {
 import { runDoctor } from './doctor.ts'
 import type { Neighbor } from './neighbor.ts'
 import { findRoutes } from './show-routes.ts'
-import { listLocators, listSids, refusedSids, vrfSids } from './show-sids.ts'
+import { listLocators, listSids, sidCounts, vrfSids } from './show-sids.ts'
 import type { Speaker } from './speaker.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
@@ -75,7 +75,7 @@ export class Show implements ShowSource {
       ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
-    const refused = refusedSids(vrfs)
+    const refused = sidCounts(this.#speaker).failed
     if (refused > 0) all.push(`${refused} SIDs refused by the kernel: see show sids`)
     const waiting = deferral?.waiting ?? []
     if (waiting.length > 0) all.push(`waiting for ${waiting.join(', ')} after the restart`)

@@ -3,7 +3,7 @@ import { grown } from '../base/row-pool.ts'
 import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
 import { type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
-import type { Networks } from './networks.ts'
+import type { Networks, Refusal } from './networks.ts'
 import type { AddressFamily, Vrf } from './vrf.ts'
 
 /** What else follows when a prefix of this node comes into a VRF or leaves it. */
@@ -40,7 +40,7 @@ export class NetworkImport implements RibListener {
   #peer = new Int32Array(64)
   /** Prefixes between two VRFs, with the former one. */
   readonly #moving = new Map<PrefixId, Vrf>()
-  readonly #why = new Map<PrefixId, string>()
+  readonly #refused = new Map<PrefixId, Refusal>()
   readonly #words = new Int32Array(4)
 
   constructor(
@@ -66,7 +66,22 @@ export class NetworkImport implements RibListener {
   }
 
   whyOf(prefix: PrefixId): string | null {
-    return this.#why.get(prefix) ?? null
+    return this.#refused.get(prefix)?.why ?? null
+  }
+
+  /** How many prefixes are in each VRF, and how many in none for what kind of reason. */
+  verdicts(): { verdict: 'in' | Refusal['verdict']; vrf: string; count: number }[] {
+    const inside = new Int32Array(this.#vrfs.length + 1)
+    for (const number of this.#into) inside[number] = inside[number]! + 1
+    const outside = { untagged: 0, 'outside-pools': 0, ambiguous: 0 }
+    for (const { verdict } of this.#refused.values()) outside[verdict]++
+    const verdicts = Object.keys(outside) as Refusal['verdict'][]
+    return [
+      ...this.#vrfs.map(({ spec: { name, number } }) => {
+        return { verdict: 'in' as const, vrf: name, count: inside[number]! }
+      }),
+      ...verdicts.map((verdict) => ({ verdict, vrf: '', count: outside[verdict] })),
+    ]
   }
 
   onPathSet(rib: LocRib, prefix: PrefixId, best: PathId): void {
@@ -81,7 +96,7 @@ export class NetworkImport implements RibListener {
   }
 
   #networkOf({ paths, prefixes }: LocRib, prefix: PrefixId, best: PathId): Vrf | null {
-    this.#why.delete(prefix)
+    this.#refused.delete(prefix)
     if (best === NONE) return null
     const found = this.#networks.memberOf(
       paths.peerOf(best),
@@ -92,7 +107,7 @@ export class NetworkImport implements RibListener {
       prefixes.bitsOf(prefix),
     )
     if ('vrf' in found) return found.vrf
-    this.#why.set(prefix, found.why)
+    this.#refused.set(prefix, found)
     return null
   }
 

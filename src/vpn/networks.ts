@@ -28,9 +28,15 @@ export interface Network {
   readonly pools: readonly Pool[] | null
 }
 
-export type Membership = { vrf: Vrf } | { why: string }
+/** Why a prefix is in no VRF; `verdict` is the kind of it. */
+export interface Refusal {
+  readonly verdict: 'untagged' | 'outside-pools' | 'ambiguous'
+  readonly why: string
+}
 
-const UNTAGGED: Membership = { why: 'no community of a network' }
+export type Membership = { vrf: Vrf } | Refusal
+
+const UNTAGGED: Refusal = { verdict: 'untagged', why: 'no community of a network' }
 
 export class Networks {
   readonly #networks: readonly Network[]
@@ -64,9 +70,14 @@ export class Networks {
     const inPool = named.filter(({ pools }) => pools?.some(holds))
     const vrfs = new Set((inPool.length > 0 ? inPool : this.#open(named, peer, holds)).map(vrfOf))
     const [vrf] = vrfs
-    if (vrf === undefined) return { why: `not in the pools of VRF ${namesOf(named)}` }
+    if (vrf === undefined) {
+      return { verdict: 'outside-pools', why: `not in the pools of VRF ${namesOf(named)}` }
+    }
     if (vrfs.size === 1) return { vrf }
-    return { why: `communities of several networks: ${namesOf(named)}` }
+    return {
+      verdict: 'ambiguous',
+      why: `communities of several networks: ${namesOf(named)}`,
+    }
   }
 
   /** Those that take any prefix, when it is in no pool of somebody else. */

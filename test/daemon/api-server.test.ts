@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import type { Logger } from '../../src/base/logger.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { startApi } from '../../src/daemon/api-server.ts'
+import { startMonitor } from '../../src/daemon/monitor-server.ts'
 import {
   FakeShowSource,
   LOCATORS,
@@ -240,4 +241,50 @@ t.test('bytes that are not HTTP cost nothing', async (t) => {
     })
   }
   t.match(await get(socket, '/v1/status'), { status: 200 })
+})
+
+// ── api.listen ──
+
+const loopback = { text: '127.0.0.1', family: 4, bytes: Uint8Array.of(127, 0, 0, 1) } as const
+
+async function monitor(t: Test, ready = () => true) {
+  const source = new FakeShowSource()
+  const metrics = { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' }
+  const ports = { source, log: silentLogger, ready, metrics }
+  const server = await startMonitor({ address: loopback, port: 0 }, ports)
+  t.teardown(() => server.close())
+  const ask = async (path: string, method = 'GET') => {
+    const reply = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
+    return {
+      status: reply.status,
+      type: reply.headers.get('content-type'),
+      text: await reply.text(),
+    }
+  }
+  return { ask, server }
+}
+
+t.test('the address for monitoring has metrics and health, and nothing else', async (t) => {
+  let ready = false
+  const { ask } = await monitor(t, () => ready)
+  t.strictSame(await ask('/metrics'), {
+    status: 200,
+    type: 'text/plain; version=0.0.4',
+    text: 'up 1\n',
+  })
+  t.equal((await ask('/healthz')).status, 200)
+  t.equal((await ask('/readyz')).status, 503)
+  ready = true
+  t.match(await ask('/readyz'), { status: 200, text: '{"ok":true' })
+  const others = ['routes', 'neighbors', 'vrfs', 'sids', 'locators', 'doctor', 'status']
+  for (const path of others) t.equal((await ask(`/v1/${path}`)).status, 404, path)
+  t.equal((await ask('/metrics', 'POST')).status, 404)
+})
+
+t.test('an address that is taken is refused by its name in the file', async (t) => {
+  const { server } = await monitor(t)
+  const ports = { source: new FakeShowSource(), log: silentLogger }
+  await t.rejects(startMonitor({ address: loopback, port: server.port }, ports), {
+    message: `api.listen 127.0.0.1:${server.port}: cannot listen (EADDRINUSE)`,
+  })
 })

@@ -357,7 +357,20 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
     append('api: { socket: run/x.sock }'),
     '20:16 api.socket: "run/x.sock": expected an absolute path of at most 107 octets',
   ],
+  ...['9179', '127.0.0.1', '":::9179"', '"[127.0.0.1]:9179"', '127.0.0.1:0', '127.0.0.1:65536'].map(
+    (at): [string, string, string] => [
+      `api.listen: ${at}`,
+      append(`api: { listen: ${at} }`),
+      `20:16 api.listen: ${at === '9179' ? at : JSON.stringify(at.replaceAll('"', ''))}: expected an address and a port such as 127.0.0.1:9179 or "[::]:9179"`,
+    ],
+  ),
 ]
+
+t.test('api.listen: an address of either family with its port', async (t) => {
+  const listenOf = (at: string) => parseConfig(append(`api: { listen: ${at} }`), 'x').api.listen
+  t.match(listenOf('0.0.0.0:9179'), { address: { text: '0.0.0.0', family: 4 }, port: 9179 })
+  t.match(listenOf('"[2001:DB8::1]:80"'), { address: { text: '2001:db8::1' }, port: 80 })
+})
 
 t.test('every mistake is told at its line and column', async (t) => {
   t.same(problemsOf(GOOD), [], 'the file the cases start from is right')
@@ -427,7 +440,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
       { address: { text: '0.0.0.0', family: 4 }, port: 179 },
     ],
     dataplane: { mode: 'auto', encapsulation: 'encap.red', coreMtu: null, onStop: 'keep' },
-    api: { socket: '/run/srv6d/srv6d.sock' },
+    api: { socket: '/run/srv6d/srv6d.sock', listen: null },
     log: { level: 'info', format: 'json' },
     gracefulRestart: { enabled: true, restartTime: 120, staleTime: 360, longLivedTime: 0 },
   })

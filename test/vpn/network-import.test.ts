@@ -120,7 +120,12 @@ function setUp(pools: { red: string[] | null; blue: string[] | null }) {
     }
     return 'not there'
   }
-  return { world, node, red, blue, peer, inbound, events, announce, withdraw, where, why, goOn }
+  const verdicts = () => {
+    const rows = imports.verdicts().filter(({ count }) => count > 0)
+    return rows.map(({ verdict, vrf, count }) => `${count} ${verdict} ${vrf}`.trim())
+  }
+  const told = { events, where, why, verdicts }
+  return { world, node, red, blue, peer, inbound, announce, withdraw, goOn, ...told }
 }
 
 const POOLS = { red: ['10.244.8.0/22'], blue: ['10.244.16.0/22'] }
@@ -143,6 +148,25 @@ t.test('its path there leads to this node', async (t) => {
   const rib = red.rib(IPV4_UNICAST)
   const [best] = bests(rib).values()
   t.equal(world.nextHops.kindOf(rib.paths.nextHopOf(best!)), NextHopKind.NODE)
+})
+
+t.test('verdicts are counted as prefixes come, change their network and go', async (t) => {
+  const { announce, withdraw, verdicts } = setUp(POOLS)
+  announce('10.244.8.0/26', ['65000:1:100'])
+  announce('10.244.8.64/26', ['65000:1:100'])
+  announce('10.244.16.0/26', ['65000:200'])
+  announce('10.1.0.0/24', ['65000:1:100'])
+  announce('10.2.0.0/24', [])
+  t.same(verdicts(), ['2 in red', '1 in blue', '1 untagged', '1 outside-pools'])
+  announce('10.244.8.64/26', ['65000:200'])
+  t.same(verdicts(), ['1 in red', '1 in blue', '1 untagged', '2 outside-pools'])
+  for (const text of ['10.244.8.0/26', '10.244.16.0/26', '10.1.0.0/24', '10.2.0.0/24']) {
+    withdraw(text)
+  }
+  t.same(verdicts(), ['1 outside-pools'])
+  const open = setUp({ red: null, blue: null })
+  open.announce('10.3.0.0/24', ['65000:1:100', '65000:200'])
+  t.same(open.verdicts(), ['1 ambiguous'])
 })
 
 t.test('outside the pools it is refused, and says which', async (t) => {
