@@ -21,6 +21,7 @@ await build({
     'provider-edge.ts',
     'churn-speaker.ts',
     'cilium-maps.ts',
+    'kernel-faults.ts',
     '../src/fib/fib-worker.ts',
   ].map(here),
   outdir: here('../dist/lab'),

@@ -8,14 +8,13 @@
  * inside the VRF. All want routes to the other's locator and loopback in the core, and
  * capability extended-nexthop to send IPv6 next hops for VPNv4.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { prepareInstance, startDaemon } from './frr-daemon.ts'
 import { CUSTOMERS, loopback, otherSide, peOf, routerId, TABLE } from './network.ts'
 import { type Pe, type PeOptions, rdOf, tail, type VpnPrefix } from './pe.ts'
 import { inRoot, pathIn } from './roots.ts'
-import { LabProcess, must, run } from './run.ts'
-import { LOGS } from './sandbox.ts'
-import { inNamespace, ipBatch } from './topology.ts'
-import { InVain, waitUntil } from './wait-until.ts'
+import { type LabProcess, must, run } from './run.ts'
+import { ipBatch } from './topology.ts'
 
 export interface FrrOptions extends PeOptions {
   /** The root that holds FRR, made by lab/root ('/': the host's own). */
@@ -124,15 +123,9 @@ export class FrrPe implements Pe {
 
   async start(): Promise<void> {
     const { root } = this.#options
-    for (const d of ['/run/frr', '/etc/frr']) {
-      const dir = `${d === '/run/frr' ? d : pathIn(root, d)}/${this.#ns}`
-      mkdirSync(dir, { recursive: true })
-    }
     const etc = `/etc/frr/${this.#ns}`
-    writeFileSync(pathIn(root, `${etc}/vtysh.conf`), '')
     const config = this.#options.config ?? frrConfig(this.#options, this.#version)
-    writeFileSync(pathIn(root, `${etc}/frr.conf`), config)
-    await must(inRoot(root, ['chown', '-R', 'frr:frr', `/run/frr/${this.#ns}`, etc]))
+    await prepareInstance(root, this.#ns, { 'frr.conf': config })
     const daemons = this.#version.startsWith('8.') ? ['zebra', 'bgpd'] : ['mgmtd', 'zebra', 'bgpd']
     for (const d of daemons) await this.#daemon(d)
     if (this.#version.startsWith('10.3')) {
@@ -146,24 +139,8 @@ export class FrrPe implements Pe {
   }
 
   async #daemon(name: string): Promise<void> {
-    const { root } = this.#options
-    const argv = [`/usr/lib/frr/${name}`, '-N', this.#ns, '-A', '127.0.0.1']
-    if (name === 'zebra') argv.push('-s', '2000000')
-    if (name === 'bgpd') argv.push('-p', '179')
-    const log = `${LOGS}/${this.#ns}-${name}.log`
-    const socket = `/run/frr/${this.#ns}/${name}.vty`
-    rmSync(socket, { force: true }) // one that was killed leaves its socket
-    const process = new LabProcess(name, inNamespace(this.#ns, inRoot(root, argv)), log)
-    this.#daemons.push(process)
-    await waitUntil(
-      `${name} listens`,
-      60,
-      async () => {
-        if (process.status !== null) throw new InVain(`it ended: ${tail(process.output(), 5)}`)
-        return existsSync(socket) ? undefined : `no ${socket}`
-      },
-      0.1,
-    )
+    const more = name === 'zebra' ? ['-s', '2000000'] : name === 'bgpd' ? ['-p', '179'] : []
+    this.#daemons.push(await startDaemon(this.#options.root, this.#ns, name, more))
   }
 
   async stop(): Promise<void> {
