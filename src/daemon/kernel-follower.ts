@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { FibRow } from '../fib/fib-table.ts'
-import type { Interfaces } from '../fib/interfaces.ts'
+import { type Interfaces, isKeptAddress, isSameAddress, isSameLink } from '../fib/interfaces.ts'
 import type {
   InterfaceAddress,
   Kernel,
@@ -13,7 +13,7 @@ import type {
 } from '../fib/kernel.ts'
 import type { NexthopRow } from '../fib/nexthop-table.ts'
 import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
-import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE, RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
+import { RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
 import { formatAddress } from '../wire/address.ts'
 import { LossLog } from './loss-log.ts'
 import type { VrfInstance } from './vrf-instance.ts'
@@ -31,6 +31,9 @@ const RESYNC_AFTER_MS = 1000
 const RETRY_SIDS_MS = 10_000
 /** An address that went this long ago was not dropped for what is found now. */
 const DROPPED_MS = 3000
+
+/** A change of the picture of links and addresses. */
+type Note = (interfaces: Interfaces) => void
 
 interface FollowerPorts {
   kernel: Kernel
@@ -66,6 +69,7 @@ export class KernelFollower implements KernelWatcher {
   #lostDevices = new Set<number>()
   #lostNexthops = new Set<NexthopRow>()
   #lostSids: LocalSid[] = []
+  readonly #heardWhileReading = new Set<Note[]>()
   #dropped: { address: InterfaceAddress; at: number }[] = []
   #timer: Timer | undefined
   #sidTimer: Timer | undefined
@@ -101,24 +105,24 @@ export class KernelFollower implements KernelWatcher {
 
   onLink(link: Link): void {
     const before = this.#ports.interfaces.byIndex(link.ifindex)
-    this.#ports.interfaces.setLink(link)
+    this.#note((interfaces) => interfaces.setLink(link))
     if (before?.up && !link.up) this.#lostDevices.add(link.ifindex)
     if (before === undefined || !isSameLink(before, link)) this.#changed('links')
   }
 
   onLinkGone(ifindex: number): void {
-    this.#ports.interfaces.removeLink(ifindex)
+    this.#note((interfaces) => interfaces.removeLink(ifindex))
     this.#lostDevices.add(ifindex)
     this.#changed('links')
   }
 
   onAddress(address: InterfaceAddress, gone: boolean): void {
-    const { interfaces, clock } = this.#ports
+    const { clock } = this.#ports
     if (gone) {
-      interfaces.removeAddress(address)
+      this.#note((interfaces) => interfaces.removeAddress(address))
       this.#dropped.push({ address, at: clock.now() })
     } else {
-      interfaces.setAddress(address)
+      this.#note((interfaces) => interfaces.setAddress(address))
       this.#dropped = this.#dropped.filter((row) => !isSameAddress(row.address, address))
     }
     this.#changed('links')
@@ -181,7 +185,20 @@ export class KernelFollower implements KernelWatcher {
 
   async #read(): Promise<void> {
     const { kernel, interfaces } = this.#ports
-    interfaces.update(await kernel.links(), await kernel.addresses())
+    const heard: Note[] = []
+    this.#heardWhileReading.add(heard)
+    try {
+      interfaces.update(await kernel.links(), await kernel.addresses())
+      // What was read may be older than what was heard meanwhile.
+      for (const note of heard) note(interfaces)
+    } finally {
+      this.#heardWhileReading.delete(heard)
+    }
+  }
+
+  #note(note: Note): void {
+    note(this.#ports.interfaces)
+    for (const heard of this.#heardWhileReading) heard.push(note)
   }
 
   async #keepVrfs(): Promise<void> {
@@ -319,23 +336,4 @@ export class KernelFollower implements KernelWatcher {
       sids.flush().catch((error) => this.#ports.log.error({ err: error }, 'SIDs not written'))
     })
   }
-}
-
-function isSameLink(a: Link, b: Link): boolean {
-  return (
-    a.name === b.name &&
-    a.up === b.up &&
-    a.master === b.master &&
-    a.mtu === b.mtu &&
-    a.vrfTable === b.vrfTable
-  )
-}
-
-/** Global IPv6 addresses that somebody set: those a change of the master takes away. */
-function isKeptAddress({ address, scope, flags }: InterfaceAddress): boolean {
-  return address.length === 16 && scope === RT_SCOPE_UNIVERSE && (flags & IFA_F_PERMANENT) !== 0
-}
-
-function isSameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
-  return a.ifindex === b.ifindex && Buffer.compare(a.address, b.address) === 0
 }

@@ -1,6 +1,7 @@
 import { equalBytes, getBits, i32 } from '../base/bytes.ts'
 import { Family } from '../wire/registry.ts'
 import type { InterfaceAddress, Link } from './kernel.ts'
+import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE } from './rtnetlink-constants.ts'
 
 /** A network that an interface is on. */
 export interface ConnectedNetwork {
@@ -119,7 +120,7 @@ export class Interfaces {
   }
 }
 
-function isSameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
+export function isSameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
   return a.ifindex === b.ifindex && a.bits === b.bits && isSame(a.address, b.address)
 }
 
@@ -156,4 +157,20 @@ export function networkWords(address: Uint8Array, bits: number): Int32Array {
     words[k] = here === 0 ? 0 : i32(address, k * 4) & (-1 << (32 - here))
   }
   return words
+}
+
+/** Whether nothing that srv6d goes by differs. */
+export function isSameLink(a: Link, b: Link): boolean {
+  return (
+    a.name === b.name &&
+    a.up === b.up &&
+    a.master === b.master &&
+    a.mtu === b.mtu &&
+    a.vrfTable === b.vrfTable
+  )
+}
+
+/** Global IPv6 addresses that somebody set: those a change of the master takes away. */
+export function isKeptAddress({ address, scope, flags }: InterfaceAddress): boolean {
+  return address.length === 16 && scope === RT_SCOPE_UNIVERSE && (flags & IFA_F_PERMANENT) !== 0
 }

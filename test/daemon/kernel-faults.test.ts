@@ -312,3 +312,58 @@ t.test('notifications were lost: all is read, at most once a second', async (t) 
     /notifications were lost/,
   ])
 })
+
+t.test('property: whatever others do, the kernel ends as it was', async (t) => {
+  for (let seed = 130; seed <= 141; seed++) {
+    let state = seed
+    const random = (n: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0
+      return (state >>> 8) % n
+    }
+    const { router, kernel, before } = await pe()
+    const red = kernel.linkList.find(({ name }) => name === 'red')!
+    for (let k = 0; k < 40; k++) {
+      const ours = [...kernel.routes.values()].filter((r) => r.protocol === RTPROT_SRV6D)
+      const objects = [...kernel.nexthops.keys()]
+      const sids = [...kernel.sids.values()]
+      switch (random(9)) {
+        case 0:
+          if (ours.length > 0) kernel.loseRoute(ours[random(ours.length)]!)
+          break
+        case 1:
+          if (objects.length > 0) kernel.loseNexthop(objects[random(objects.length)]!)
+          break
+        case 2:
+          if (sids.length > 0) kernel.loseSid(sids[random(sids.length)]!)
+          break
+        case 3:
+          kernel.linkDown(red.ifindex)
+          break
+        case 4:
+          red.up = true
+          kernel.tell('link')
+          break
+        case 5:
+          red.name = red.name === 'red' ? 'other' : 'red'
+          kernel.tell('link')
+          break
+        case 6: {
+          const vrf = kernel.linkList.find(({ name }) => name === 'vrf-red')
+          if (vrf) kernel.linkDown(vrf.ifindex)
+          break
+        }
+        case 7:
+          kernel.tell('overflow')
+          break
+        default:
+          router.clock.advance(random(300))
+      }
+      if (random(2) === 0) await calm(random(6))
+    }
+    red.up = true
+    red.name = 'red'
+    kernel.tell('link')
+    for (let k = 0; k < 12; k++) await look(router)
+    t.same(picture(router), before, `seed ${seed}`)
+  }
+})
