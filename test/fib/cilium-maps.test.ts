@@ -29,7 +29,7 @@ function prefix(text: string): AddressPrefix {
 const textOf = ({ address, bits }: AddressPrefix) => `${[...address].join('.')}/${bits}`
 
 t.test('keys and values as Cilium lays them out (a little-endian host)', async (t) => {
-  // the octets of WIRE facts: prefix length and ids little-endian, addresses as on the wire
+  // prefix length and ids little-endian, addresses as on the wire
   t.same(sourceEntry(parseAddress('10.244.8.0'), 26, 42), {
     map: 'cilium_srv6_vrf_v4',
     key: '1a000000 0af40800 00000000'.replaceAll(' ', ''),
