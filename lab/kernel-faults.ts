@@ -321,7 +321,7 @@ const LINKS: Fault[] = [
 const DEVICES: Fault[] = [
   {
     name: 'the VRF device is set down: up again, with its SID',
-    says: ['vrf device was set down: setting it up again'],
+    says: ['vrf device was set down: set up again'],
     cause: () => ip('link set vrf-red down'),
     seconds: 60,
   },

@@ -176,8 +176,14 @@ class DeviceVrf implements VrfPlane {
     if (link.name !== device) this.#setFlaw(`device ${device} was renamed to ${link.name}`)
     else this.#flaw = null
     if (link.up) return false
-    log.warn({ device: link.name }, 'vrf device was set down: setting it up again')
-    await this.#kernel.setUp(link.name)
+    try {
+      await this.#kernel.setUp(link.name)
+    } catch (error) {
+      // On its way out: it went down first.
+      if (error instanceof KernelError && error.errno === Errno.ENODEV) return false
+      throw error
+    }
+    log.warn({ device: link.name }, 'vrf device was set down: set up again')
     return true
   }
 

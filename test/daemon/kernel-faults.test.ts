@@ -223,7 +223,7 @@ t.test('the VRF device is set down: set up again, with its SID', async (t) => {
   await look(router)
   t.ok(vrf.up)
   t.same(picture(router), before)
-  t.same(log.take(), ['warn vrf device was set down: setting it up again'])
+  t.same(log.take(), ['warn vrf device was set down: set up again'])
 })
 
 t.test(
