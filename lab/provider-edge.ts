@@ -136,6 +136,7 @@ async function checkChurn(): Promise<void> {
   const what = 'pods come and go, a hundred a second each: the far PE follows all of them'
   await checks.check(what, async () => {
     const before = await kernelState(NODE)
+    const busy = node.cpuSeconds()
     const seen = await churn({
       ...{ node: NODE, address: '127.0.0.2', port: 1790, as: 64513 },
       ...{ rate: 100, seconds: Number(churnSeconds), far: 'pe2', tables: TABLE },
@@ -147,7 +148,7 @@ async function checkChurn(): Promise<void> {
       const more = after.split('\n').filter((line) => !had.has(line))
       return more.length === 0 ? undefined : more.slice(0, 5).join('; ')
     })
-    return seen
+    return `${seen}; srv6d used ${(node.cpuSeconds() - busy).toFixed(1)} s of the processor`
   })
 }
 

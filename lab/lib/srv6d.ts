@@ -1,5 +1,5 @@
 /** srv6d as a PE: its configuration, the process, and its API over the Unix socket. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { NeighborsReply, RoutesReply, SidsReply } from '../../src/daemon/api-schema.ts'
@@ -139,6 +139,14 @@ export class Srv6dPe implements Pe {
     const argv = [process.execPath, `${dist}srv6d.js`, '-c', file]
     const log = `${LOGS}/${this.#ns}-srv6d.log`
     return new LabProcess(`srv6d ${this.#ns}`, inNamespace(this.#ns, argv), log)
+  }
+
+  /** What the process has used of the processor. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#process?.pid}/stat`, 'utf8')
+      .split(') ')[1]!
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
   }
 
   get exitStatus(): number | string | null {
