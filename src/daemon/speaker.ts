@@ -108,7 +108,7 @@ export class Speaker {
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
     this.node = new NodeNetworks(this.context, log.child({ in: 'networks' }), () =>
-      Promise.all([this.dataplane.settle(this.interfaces), this.fib.flush()]),
+      Promise.all([this.dataplane.settleSources(), this.fib.flush()]),
     )
     const fibLog = log.child({ in: 'fib' })
     this.nexthops = new NexthopTable(kernel, fibLog, clock)

@@ -44,6 +44,10 @@ export class CiliumDataplane implements Dataplane {
     return this.#kernel.maps.flush()
   }
 
+  settleSources(): Promise<void> {
+    return this.#kernel.maps.flush()
+  }
+
   sweep(): Promise<void> {
     this.#kernel.maps.sweep()
     return this.#kernel.maps.flush()

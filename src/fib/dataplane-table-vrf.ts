@@ -15,7 +15,7 @@ import {
 import type { NexthopTable } from './nexthop-table.ts'
 import { prepareSidDevice } from './preflight.ts'
 import { RT_TABLE_MAIN } from './rtnetlink-constants.ts'
-import type { RuleTable } from './rule-table.ts'
+import type { RuleTable, WantedRule } from './rule-table.ts'
 import { keyOf, type SourceBindings } from './source-bindings.ts'
 import { type ClusterAddresses, circuitRules, homeRules, innerRules } from './table-rules.ts'
 
@@ -56,8 +56,6 @@ export class TableVrf implements VrfPlane {
   #circuitIndexes = new Set<number>()
   /** Own addresses in the table, by their octets in hex. */
   #local = new Map<string, Int32Array>()
-  /** Prefixes of this node that are in the VRF. */
-  readonly #homes = new Map<string, RulePrefix>()
   /** The route to the next hop of the IPv4 SID. */
   #entry: Int32Array | null = null
 
@@ -78,7 +76,6 @@ export class TableVrf implements VrfPlane {
     rules.set(`vrf ${name}`, [
       ...interfaces.flatMap((each) => circuitRules(each, table, source)),
       ...innerRules(this.#far, table),
-      ...homeRules(this.#far, [...this.#homes.values()]),
     ])
   }
 
@@ -225,14 +222,16 @@ export class TableVrf implements VrfPlane {
 
   bindSource(prefix: RulePrefix): void {
     this.#sources.bind(prefix, this.table)
-    this.#homes.set(keyOf(prefix), prefix)
-    this.#setRules()
+    this.#setHome(prefix, homeRules(this.#far, prefix))
   }
 
   unbindSource(prefix: RulePrefix, closed: boolean): void {
     this.#sources.unbind(prefix, this.table, closed)
-    this.#homes.delete(keyOf(prefix))
-    this.#setRules()
+    this.#setHome(prefix, [])
+  }
+
+  #setHome(prefix: RulePrefix, rules: readonly WantedRule[]): void {
+    this.#ports.rules.set(`home ${keyOf(prefix)} of ${this.#request.name}`, rules)
   }
 
   async remove(): Promise<void> {

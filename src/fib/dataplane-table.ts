@@ -69,6 +69,10 @@ export class TableDataplane implements Dataplane {
     await rules.flush()
   }
 
+  settleSources(): Promise<void> {
+    return this.#ports.rules.flushChanges()
+  }
+
   sweep(): Promise<void> {
     this.#ports.rules.sweep()
     return this.#ports.rules.flush()

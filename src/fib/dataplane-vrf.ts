@@ -58,6 +58,10 @@ export class VrfDataplane implements Dataplane {
     await this.#rules.flush()
   }
 
+  settleSources(): Promise<void> {
+    return this.#rules.flushChanges()
+  }
+
   sweep(): Promise<void> {
     this.#rules.sweep()
     return this.#rules.flush()

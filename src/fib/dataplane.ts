@@ -99,6 +99,8 @@ export interface Dataplane {
   prepare(): Promise<string[]>
   /** Brings the kernel to what the VRFs want since they were attached and sources bound. */
   settle(known: Interfaces): Promise<void>
+  /** Brings the kernel to what sources were bound and unbound since, and no more. */
+  settleSources(): Promise<void>
   /** Every source is bound that will be: bindings of a former run go. */
   sweep(): Promise<void>
   /** Takes out what is no VRF's own. */

@@ -18,14 +18,21 @@ const FAMILIES = [4, 6] as const
 export class RuleTable {
   readonly #kernel: Kernel
   readonly #log: Logger
-  /** By who asks for them. */
-  readonly #wanted = new Map<string, readonly KernelRule[]>()
+  /** Texts of the rules, by who asks for them. */
+  readonly #owners = new Map<string, readonly string[]>()
+  /** By text, with how many ask for it. */
+  readonly #wanted = new Map<string, { rule: KernelRule; count: number }>()
+  /** Ours in the kernel at the last look and since then; null before the first one. */
+  #known: Map<string, KernelRule> | null = null
+  /** Texts that were asked for or given up since the last flush. */
+  readonly #changed = new Set<string>()
   readonly #refused = new Map<string, string>()
   /** Priorities of rules that are kept from a former run until the sweep. */
   readonly #kept: readonly number[]
   #swept = false
   #running: Promise<void> | undefined
   #again = false
+  #mustLook = true
 
   constructor(kernel: Kernel, log: Logger, kept: readonly number[]) {
     this.#kernel = kernel
@@ -35,15 +42,34 @@ export class RuleTable {
 
   /** Replaces what `owner` asks for. */
   set(owner: string, rules: readonly WantedRule[]): void {
-    const whole = rules.map((rule) => ({
+    const former = this.#owners.get(owner) ?? []
+    const texts = rules.map((rule) => this.#ask(rule))
+    for (const text of former) this.#giveUp(text)
+    if (texts.length > 0) this.#owners.set(owner, texts)
+    else this.#owners.delete(owner)
+  }
+
+  #ask(wanted: WantedRule): string {
+    const rule: KernelRule = {
       ...{ iif: '', oif: '', from: null, to: null, table: 0, protocol: RTPROT_SRV6D },
-      ...rule,
-    }))
-    if (whole.length > 0) this.#wanted.set(owner, whole)
-    else this.#wanted.delete(owner)
+      ...wanted,
+    }
+    const text = ruleText(rule)
+    const entry = this.#wanted.get(text)
+    if (entry) entry.count++
+    else this.#wanted.set(text, { rule, count: 1 })
+    this.#changed.add(text)
+    return text
+  }
+
+  #giveUp(text: string): void {
+    const entry = this.#wanted.get(text)!
+    if (--entry.count === 0) this.#wanted.delete(text)
+    this.#changed.add(text)
   }
 
   clear(): void {
+    this.#owners.clear()
     this.#wanted.clear()
     this.#swept = true
   }
@@ -58,7 +84,14 @@ export class RuleTable {
     this.#swept = true
   }
 
+  /** After a look at what the kernel has. */
   flush(): Promise<void> {
+    this.#mustLook = true
+    return this.flushChanges()
+  }
+
+  /** What was set since the last flush, without a look at the many others. */
+  flushChanges(): Promise<void> {
     this.#again = this.#running !== undefined
     this.#running ??= this.#flushAll().finally(() => {
       this.#running = undefined
@@ -69,33 +102,65 @@ export class RuleTable {
   async #flushAll(): Promise<void> {
     do {
       this.#again = false
-      await this.#bring(await this.#kernel.rules())
+      const known = this.#known
+      if (this.#mustLook || known === null || !this.#swept) await this.#look()
+      else await this.#bringChanges(known)
     } while (this.#again)
   }
 
-  async #bring(have: readonly KernelRule[]): Promise<void> {
+  async #bringChanges(known: Map<string, KernelRule>): Promise<void> {
+    const texts = [...this.#changed]
+    this.#changed.clear()
+    const missing = texts.flatMap((text) => {
+      const entry = this.#wanted.get(text)
+      return entry && !known.has(text) ? [entry.rule] : []
+    })
+    const extra = texts.flatMap((text) => {
+      const rule = known.get(text)
+      return rule && !this.#wanted.has(text) ? [rule] : []
+    })
+    if ([...missing, ...extra].some(isPlainLocal)) return this.#look()
+    await this.#put(missing, known)
+    await this.#delete(extra, known)
+  }
+
+  async #look(): Promise<void> {
+    this.#mustLook = false
+    this.#changed.clear()
+    const have = await this.#kernel.rules()
     const ours = byText(have.filter((rule) => rule.protocol === RTPROT_SRV6D))
-    const asked = byText([...this.#wanted.values()].flat())
+    const asked = new Map([...this.#wanted].map(([text, { rule }]) => [text, rule]))
     const wanted = withoutNeedless(asked, have)
     this.#refused.clear()
-    const missing = [...wanted.values()].filter((rule) => !ours.has(ruleText(rule)))
-    const closing = (rule: KernelRule) => (rule.table === 0 ? 1 : 0)
-    const later = (a: KernelRule, b: KernelRule) =>
-      closing(b) - closing(a) || b.priority - a.priority
-    for (const rule of missing.sort(later)) {
-      await this.#try(rule, () => this.#kernel.putRule(rule))
-    }
+    const missing = [...wanted].flatMap(([text, rule]) => (ours.has(text) ? [] : [rule]))
+    const known = new Map(ours)
+    this.#known = known
+    await this.#put(missing, known)
     for (const family of FAMILIES) await this.#moveLocal(family, have, asked, ours)
-    const extra = [...ours.values()].filter((rule) => !this.#isWanted(rule, wanted))
-    for (const rule of extra.sort((a, b) => later(b, a))) {
-      await this.#try(rule, () => this.#kernel.deleteRule(rule))
-    }
+    const extra = [...ours].flatMap(([text, rule]) =>
+      this.#stays(text, rule, wanted) ? [] : [rule],
+    )
+    await this.#delete(extra, known)
     const [added, deleted] = [missing.length, extra.length]
     if (added + deleted > 0) this.#log.info({ added, deleted }, 'ip rules changed')
   }
 
-  #isWanted(rule: KernelRule, wanted: ReadonlyMap<string, KernelRule>): boolean {
-    if (wanted.has(ruleText(rule))) return true
+  async #put(rules: KernelRule[], known: Map<string, KernelRule>): Promise<void> {
+    for (const rule of rules.sort(laterFirst)) {
+      const done = await this.#try(rule, () => this.#kernel.putRule(rule))
+      if (done) known.set(ruleText(rule), rule)
+    }
+  }
+
+  async #delete(rules: KernelRule[], known: Map<string, KernelRule>): Promise<void> {
+    for (const rule of rules.sort((a, b) => laterFirst(b, a))) {
+      const done = await this.#try(rule, () => this.#kernel.deleteRule(rule))
+      if (done) known.delete(ruleText(rule))
+    }
+  }
+
+  #stays(text: string, rule: KernelRule, wanted: ReadonlyMap<string, KernelRule>): boolean {
+    if (wanted.has(text)) return true
     if (this.#swept || !this.#kept.includes(rule.priority)) return false
     const selector = ruleText({ ...rule, table: 0 })
     return ![...wanted.values()].some((other) => ruleText({ ...other, table: 0 }) === selector)
@@ -123,16 +188,25 @@ export class RuleTable {
     await this.#try(own, () => this.#kernel.putRule(own))
   }
 
-  async #try(rule: KernelRule, change: () => Promise<void>): Promise<void> {
+  /** Whether the kernel is as it is to be, whoever made it so. */
+  async #try(rule: KernelRule, change: () => Promise<void>): Promise<boolean> {
     try {
       await change()
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
-      if (error.errno === Errno.EEXIST) return
+      if (error.errno === Errno.EEXIST) return true
       this.#refused.set(ruleText(rule), error.message)
       this.#log.error({ err: error }, 'ip rule refused')
+      return false
     }
+    return true
   }
+}
+
+/** What closes a way before what opens one, and the last of a packet's way before the first. */
+function laterFirst(a: KernelRule, b: KernelRule): number {
+  const closing = (rule: KernelRule) => (rule.table === 0 ? 1 : 0)
+  return closing(b) - closing(a) || b.priority - a.priority
 }
 
 /** Others may have moved the look-up of local addresses already, and further: theirs will do. */

@@ -83,19 +83,13 @@ export function innerRules(name: string, table: number): WantedRule[] {
   ]
 }
 
-/** What comes out of the pair for a prefix of this node goes on by the main table. */
-export function homeRules(name: string, prefixes: readonly RulePrefix[]): WantedRule[] {
-  if (prefixes.length === 0) return []
-  const rules: WantedRule[] = prefixes.map((to) => {
-    return {
-      family: familyOf(to),
-      priority: RulePriority.HOME,
-      iif: name,
-      to,
-      table: RT_TABLE_MAIN,
-    }
-  })
-  return [...rules, { family: 6, priority: RulePriority.CLOSED, iif: name }]
+/** What comes out of the pair for a prefix of this node goes on by the main table, no other does. */
+export function homeRules(name: string, to: RulePrefix): WantedRule[] {
+  const family = familyOf(to)
+  return [
+    { family, priority: RulePriority.HOME, iif: name, to, table: RT_TABLE_MAIN },
+    { family, priority: RulePriority.CLOSED, iif: name },
+  ]
 }
 
 /** Addresses that what this node's own prefixes send reaches without the VPN, or not at all. */

@@ -18,6 +18,12 @@ function prefix(text: string): RulePrefix {
 
 class WatchedKernel extends FakeKernel {
   afterRule = () => {}
+  looks = 0
+
+  override rules(): Promise<KernelRule[]> {
+    this.looks++
+    return super.rules()
+  }
 
   override async putRule(rule: KernelRule): Promise<void> {
     await super.putRule(rule)
@@ -134,3 +140,22 @@ function fits({ family, iif, oif, from, to }: KernelRule, source: string, target
 function bitsOf(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('')
 }
+
+t.test('one prefix more among many is written without a look at the many', async (t) => {
+  const { kernel, rules, sources, ours } = setUp()
+  const pods = Array.from({ length: 50 }, (_, k) => prefix(`10.244.9.${k + 1}/32`))
+  for (const pod of pods) sources.bind(pod, BLUE)
+  await rules.flush()
+  const looks = kernel.looks
+  const before = ours()
+  sources.bind(prefix('10.244.8.0/26'), BLUE)
+  await rules.flushChanges()
+  t.same(ours().toSorted(), [...before, ...own('10.244.8.0/26', BLUE)].toSorted())
+  sources.unbind(prefix('10.244.8.0/26'), BLUE)
+  await rules.flushChanges()
+  t.same(ours(), before)
+  t.equal(kernel.looks, looks)
+  kernel.ruleList.splice(kernel.ruleList.length - 4, 4)
+  await rules.flush()
+  t.same(ours().toSorted(), before.toSorted(), 'a look puts back what others took')
+})
