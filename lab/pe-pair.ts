@@ -70,6 +70,7 @@ const gobgpOf = (customer: Customer) =>
     routerId: '10.1.0.1',
     peerAs: 65000,
     neighbors: { [site(1, 4).pe]: ['ipv4-unicast'], [site(1, 6).pe]: ['ipv6-unicast'] },
+    local: { [site(1, 6).pe]: site(1, 6).ce },
   })
 const gobgp = gobgpOf('red')
 

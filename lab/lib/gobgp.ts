@@ -15,6 +15,8 @@ export interface GobgpOptions {
   peerAs: number
   /** Neighbour address -> the families of the session. */
   neighbors: Record<string, string[]>
+  /** Neighbour address -> our address of the session, where the kernel would take another. */
+  local?: Record<string, string>
 }
 
 function config(o: GobgpOptions): string {
@@ -27,7 +29,7 @@ function config(o: GobgpOptions): string {
     hold-time = 9
     keepalive-interval = 3
     connect-retry = 1
-${families
+${o.local?.[address] ? `  [neighbors.transport.config]\n    local-address = "${o.local[address]}"\n` : ''}${families
   .map(
     (f) =>
       `  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = "${f}"`,

@@ -27,7 +27,7 @@ export interface Srv6dOptions extends PeOptions {
   /** Another one than the side's. */
   locator?: string
   drainSeconds?: number
-  /** BGP sessions with the CEs of these customers, over IPv4 and IPv6. */
+  /** BGP sessions with the CEs of these customers, over IPv4 and IPv6; blue's dial. */
   ceSessions?: { customers: readonly Customer[]; as: number }
   dataplane?: 'vrf' | 'table'
   /** Another configuration than srv6dConfig's. */
@@ -80,7 +80,8 @@ function vrfConfig(o: Srv6dOptions, customer: Customer): string {
         as: ${ce!.as}
         families: [${family}]
         hold-time: 9
-        connect-retry: 1`
+        connect-retry: 1
+        passive: ${customer === 'blue'}`
   const neighbors = ce
     ? `    neighbors:${session(v4.ce, 'ipv4-unicast')}${session(v6.ce, 'ipv6-unicast')}\n`
     : ''

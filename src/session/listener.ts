@@ -33,7 +33,7 @@ export interface ListenAddress {
   bindDevice?: string
   /** Whose neighbours connect here; by default the device's. */
   domain?: string
-  /** Others listen on the port too, each on a device of its own: SO_REUSEPORT. */
+  /** Others listen on the port too, each on a device of its own. */
   sharesPort?: boolean
 }
 
@@ -85,7 +85,9 @@ export class ListenSet {
     const fd = openSocket(family)
     const server = createServer({ pauseOnConnect: true })
     const listener: Listener = { at, family, fd, server }
+    const share = this.#sharing(listener)
     try {
+      share([listener], true)
       prepare(listener)
       for (const peer of this.#peers.values()) {
         const { password } = peer.config
@@ -94,15 +96,36 @@ export class ListenSet {
         }
       }
     } catch (error) {
+      share([], false)
       closeSocket(fd)
       throw error
     }
     server.on('connection', (socket) => this.#onConnection(listener, socket))
-    await listening(server, fd)
+    try {
+      await listening(server, fd)
+      share([listener], false)
+    } catch (error) {
+      share([], false)
+      throw error
+    }
     server.on('error', (error) => this.#log.error({ ...at, error: error.message }, 'listener'))
     this.#listeners.push(listener)
     const bound = server.address() as { address: string; port: number }
     return { address: bound.address, port: bound.port }
+  }
+
+  /**
+   * Sets and clears SO_REUSEPORT on the listeners of the port. Linux wants it to add one beside
+   * them; while it is set, it takes the first socket of its list and not the one of the device.
+   */
+  #sharing({ at, family }: Listener): (more: readonly Listener[], on: boolean) => void {
+    if (!at.sharesPort) return () => {}
+    const others = this.#listeners.filter(
+      (other) => other.at.sharesPort && other.at.port === at.port && other.family === family,
+    )
+    return (more, on) => {
+      for (const { fd } of [...others, ...more]) setReusePort(fd, on)
+    }
   }
 
   /** Closes one listener, or all; sessions go on. */
@@ -187,7 +210,6 @@ function reaches(listener: Listener, peer: Peer): boolean {
 
 function prepare({ fd, family, at }: Listener): void {
   setReuseAddress(fd)
-  if (at.sharesPort) setReusePort(fd)
   if (family === 6) setV6Only(fd)
   setControlPrecedence(fd, family)
   setTtl(fd, family, MAX_TTL)

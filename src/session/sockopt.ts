@@ -150,9 +150,9 @@ export function setReuseAddress(fd: number): void {
   setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1, 'SO_REUSEADDR')
 }
 
-/** The port may be listened on by several sockets, told apart by the device they are tied to. */
-export function setReusePort(fd: number): void {
-  setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'SO_REUSEPORT')
+/** Whether another socket with the same may be bound to the port. */
+export function setReusePort(fd: number, on: boolean): void {
+  setInt(fd, SOL_SOCKET, SO_REUSEPORT, on ? 1 : 0, 'SO_REUSEPORT')
 }
 
 export function setV6Only(fd: number): void {
