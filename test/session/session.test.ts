@@ -46,7 +46,7 @@ type Teardown = { teardown(fn: () => unknown): unknown }
 /** Our side: one Peer, stopped when the test ends. */
 function makePeer(t: Teardown, fields: Partial<PeerConfig>) {
   const handler = new RecordingHandler()
-  const config = peerConfig({ connectRetryTime: 0.1, ...fields })
+  const config = peerConfig({ connectRetryTime: 0.6, ...fields })
   const deps = { clock: new SystemClock(), handler, connect: connectTcp, log: silentLogger }
   const peer = new Peer(config, deps)
   t.teardown(async () => {
