@@ -20,7 +20,7 @@ export class Capture {
 
   static async start(namespace: string, device: string): Promise<Capture> {
     const capture = new Capture(namespace, device)
-    await waitUntil(`tcpdump listens in ${namespace}`,  120, async () =>
+    await waitUntil(`tcpdump listens in ${namespace}`, 120, async () =>
       capture.#process.output().includes('listening on') ? undefined : capture.#process.output(),
     )
     return capture
