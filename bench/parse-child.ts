@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs'
 import {
   ALL_FAMILIES,
-  Family,
+  type Family,
   Framer,
   type FrameSink,
+  Ipv4Prefixes,
   NlriCursor,
   Outcome,
   parseUpdate,
@@ -54,12 +55,14 @@ class Reader implements FrameSink {
     families: ALL_FAMILIES,
   }
   readonly #view = new UpdateView()
+  readonly #prefixes = new Ipv4Prefixes()
   readonly #cursor = new NlriCursor()
   readonly #framer = new Framer(this)
   readonly #reads: boolean
 
   constructor(reads: boolean) {
     this.#reads = reads
+    if (reads) this.#view.ipv4 = this.#prefixes
   }
 
   push(chunk: Uint8Array): void {
@@ -74,10 +77,7 @@ class Reader implements FrameSink {
     }
     if (!this.#reads) return
     const { reachFamily, unreachFamily } = view
-    if (view.withdrawnAt < view.withdrawnEnd) {
-      this.#read(view.withdrawnAt, view.withdrawnEnd, IPV4_UNICAST, true)
-    }
-    if (view.nlriAt < view.nlriEnd) this.#read(view.nlriAt, view.nlriEnd, IPV4_UNICAST, false)
+    kept.sum ^= this.#prefixes.count
     if (reachFamily !== 0) this.#read(view.reachAt, view.reachEnd, reachFamily, false)
     if (unreachFamily !== 0) this.#read(view.unreachAt, view.unreachEnd, unreachFamily, true)
   }
@@ -99,7 +99,6 @@ function refuse({ reason }: UpdateView): never {
 }
 
 const { TREAT_AS_WITHDRAW } = Outcome
-const { IPV4_UNICAST } = Family
 
 function reader(reads: boolean): Work {
   const one = new Reader(reads)

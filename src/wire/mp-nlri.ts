@@ -32,6 +32,7 @@ export function parseMpReach(
   view.reachAfi = head >>> 16
   view.reachSafi = (head >>> 8) & 0xff
   view.reachEnd = end
+  view.isTouched = true
   const known = head >>> 8 < FAMILIES ? IDS[head >>> 8]! : 0
   const family = ((session.families >>> known) & 1) === 1 ? (known as Family) : 0
   if (family === 0) {
@@ -92,6 +93,7 @@ export function parseMpUnreach(
   view.unreachSafi = safi
   view.unreachAt = nlriAt
   view.unreachEnd = end
+  view.isTouched = true
   const known = afi < MAX_AFI ? IDS[afi * 256 + safi]! : 0
   const family = ((session.families >>> known) & 1) === 1 ? (known as Family) : 0
   if (family === 0) return true

@@ -7,7 +7,14 @@ import { ATTR_BIT, ITEM_SIZE, MAX_VALUE, MIN_VALUE, OTHER_ATTR_BIT } from './att
 import { checkFamilyAttrs } from './family-check.ts'
 import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
-import { isPlainPath, isPlainService, PLAIN_SERVICE } from './plain-attr.ts'
+import {
+  isPlainPath,
+  isPlainService,
+  ORIGIN_HEADER,
+  PLAIN_SERVICE,
+  plainOpening,
+  SHORTEST_OPENING,
+} from './plain-attr.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
 import {
   ATTR_RULES,
@@ -40,8 +47,8 @@ export function parseUpdate(
 ): Outcome {
   view.reset(buf, at, end)
   view.asn4 = session.asn4
-  view.addPath = session.addPath
-  view.multipleLabels = session.multipleLabels ?? 0
+  view.addPath = session.addPath | 0
+  view.multipleLabels = (session.multipleLabels ?? 0) | 0
   // withdrawn length(2) withdrawn… attributes length(2) attributes… NLRI…; when the lengths do not
   // fit into the message nothing in it can be trusted (RFC 4271 §6.3, kept by RFC 7606 §3 b)
   if (end - at < 4) return failMessage(view, TOO_SHORT)
@@ -61,14 +68,19 @@ export function parseUpdate(
   }
   const hasNlri = attrsEnd < end
   if (hasNlri || withdrawnEnd > at + 2) {
+    const { ipv4 } = view
     const addPath = (session.addPath & IPV4_BIT) !== 0
-    let wrong = nlriFault(buf, words, at + 2, withdrawnEnd, IPV4_UNICAST, addPath, false)
-    if (wrong >= 0) return failClassic(view, at + 2, withdrawnEnd, wrong)
-    wrong = nlriFault(buf, words, attrsEnd, end, IPV4_UNICAST, addPath, false)
-    if (wrong >= 0) return failClassic(view, attrsEnd, end, wrong)
+    if (
+      ipv4 === null ||
+      addPath === true ||
+      ipv4.fill(buf, words, at + 2, withdrawnEnd, attrsEnd, end) === false
+    ) {
+      if (checkClassic(view, words, addPath) === false) return view.outcome
+    }
     if ((session.families & IPV4_BIT) === 0) ignoreClassic(view)
   } else if (view.attrCount <= 1 && view.outcome === OK) {
     view.endOfRib = endOfRibFamily(view, session)
+    view.isTouched = true
   }
   if (view.hasOpenAttr === true) checkFamilyAttrs(view, hasNlri)
   const wanted = hasNlri ? MANDATORY_CLASSIC : view.reachEnd !== 0 ? MANDATORY : 0
@@ -103,6 +115,8 @@ const EXTENDED = AttrFlag.EXTENDED_LENGTH << 24
 const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTED, NEXT_HOP } =
   AttrRule
 const HIGH_OCTET = HIGH
+const OPENING = SHORTEST_OPENING
+const OPENS = ORIGIN_HEADER
 
 /**
  * All path attributes into the rows, each checked; false when one ends the session. What most
@@ -119,6 +133,14 @@ function walkAttributes(
   let at = attrsAt | 0
   let row = 0
   let bits = 0
+  if (attrsEnd - at >= OPENING && session.asn4 === true && words.getInt32(at) >>> 8 === OPENS) {
+    const behind = plainOpening(attrAt, words, at, attrsEnd)
+    if (behind !== 0) {
+      at = behind
+      row = 3
+      bits = MANDATORY_CLASSIC
+    }
+  }
   while (at < attrsEnd) {
     if (attrsEnd - at < 4 && !hasHeader(view.buf, at, attrsEnd)) return failHeader(view, row, at)
     // flags(1) type(1) length(1 or 2), and of an attribute without a value what stands for it
@@ -153,7 +175,7 @@ function walkAttributes(
       if (length !== 1 || words.getUint8(valueAt) > 2) checkOne(view, row - 1, session)
     } else if (check === NEXT_HOP) {
       if (length !== 4) failLength(view, row - 1)
-      else if (words.getUint8(valueAt) >= HIGH_OCTET) view.hasOpenAttr = true
+      else if (words.getUint8(valueAt) >= HIGH_OCTET) leaveOpen(view)
     } else if (check === ITEMS) {
       if (length === 0 || (length & (rule >>> 8) & 0xff) !== 0) failLength(view, row - 1)
     } else if (check === MP_REACH) {
@@ -201,11 +223,17 @@ function checkOne(view: UpdateView, row: number, session: UpdateSession): void {
     return
   }
   if (HAS_VALUE_CHECK[type] === HAS_FAMILY_CHECK) {
-    view.hasOpenAttr = true
+    leaveOpen(view)
     return
   }
   const fault = checkValue(type, view.buf, at, end, session.asn4, session.ebgp)
   if (fault !== 0) failValue(view, row, fault)
+}
+
+/** There is an attribute whose verdict depends on what else there is in the message. */
+function leaveOpen(view: UpdateView): void {
+  view.hasOpenAttr = true
+  view.isTouched = true
 }
 
 /** Ends the walk behind so many rows. */
@@ -271,15 +299,28 @@ function failDuplicate(
   return !holdsNlri
 }
 
-/** Withdrawn Routes or NLRI that are no list of prefixes (RFC 7606 §3 i, §5.3). */
-function failClassic(view: UpdateView, at: number, end: number, wrong: number): Outcome {
+/** Are Withdrawn Routes and NLRI lists of prefixes (RFC 7606 §3 i, §5.3)? */
+function checkClassic(view: UpdateView, words: DataView, addPath: boolean): boolean {
+  const { buf, withdrawnAt, withdrawnEnd, nlriAt, end, ipv4 } = view
+  let wrong = nlriFault(buf, words, withdrawnAt, withdrawnEnd, IPV4_UNICAST, addPath, false)
+  if (wrong >= 0) return failClassic(view, withdrawnAt, withdrawnEnd, wrong)
+  wrong = nlriFault(buf, words, nlriAt, end, IPV4_UNICAST, addPath, false)
+  if (wrong >= 0) return failClassic(view, nlriAt, end, wrong)
+  if (ipv4 !== null) ipv4.fillAddPath(buf, withdrawnAt, withdrawnEnd, nlriAt, end)
+  return true
+}
+
+function failClassic(view: UpdateView, at: number, end: number, wrong: number): false {
   const { INVALID_NETWORK_FIELD } = UpdateError
+  if (view.ipv4 !== null) view.ipv4.clear()
   view.fail(Outcome.SESSION_RESET, UpdateReason.NLRI, INVALID_NETWORK_FIELD, 0, at, end)
   view.faultAt = wrong
-  return view.outcome
+  return false
 }
 
 function ignoreClassic(view: UpdateView): void {
+  if (view.ipv4 !== null) view.ipv4.clear()
+  view.isTouched = true
   view.classicIgnored = true
   view.withdrawnEnd = view.withdrawnAt
   view.nlriEnd = view.nlriAt

@@ -4,6 +4,7 @@
  */
 import { u16, wordsOf } from '../base/bytes.ts'
 import { ATTR_BIT } from './attribute.ts'
+import type { Ipv4Prefixes } from './ipv4-prefixes.ts'
 import { AttrFlag, ErrorCode, type Family, Outcome } from './registry.ts'
 
 /** What was negotiated with the neighbour, as far as the meaning of an UPDATE depends on it. */
@@ -48,6 +49,9 @@ export class UpdateView {
   /** The classic fields hold prefixes, but IPv4 unicast was not negotiated: both are left empty. */
   classicIgnored = false
 
+  /** Where parseUpdate leaves the prefixes of these fields too, if that is wanted. */
+  ipv4: Ipv4Prefixes | null = null
+
   /**
    * MP_REACH_NLRI (RFC 4760 §3); reachEnd 0: absent; family 0: not one we know or negotiated, and
    * then reachAt … reachEnd are octets that nobody has looked at.
@@ -91,6 +95,8 @@ export class UpdateView {
 
   /** For parseUpdate: there is an attribute that is judged when all fields are known. */
   hasOpenAttr = false
+  /** For parseUpdate: more than positions has been found, and `reset` has to clear it. */
+  isTouched = false
 
   asn4 = true
   addPath = 0
@@ -128,16 +134,21 @@ export class UpdateView {
     this.at = at
     this.end = end
     this.nlriEnd = end
-    if (this.hasOpenAttr === true) this.hasOpenAttr = false
+    if (this.ipv4 !== null) this.ipv4.clear()
+    if (this.isTouched === true) this.#clear()
+    this.attrCount = 0
+    this.attrBits = 0
+  }
+
+  #clear(): void {
+    this.isTouched = false
+    this.hasOpenAttr = false
+    this.classicIgnored = false
+    this.endOfRib = 0
     if (this.reachEnd !== 0) this.#clearReach()
     if (this.unreachEnd !== 0) this.#clearUnreach()
     if (this.reason !== 0) this.#clearVerdict()
     if (this.faults !== 0) this.#clearFaults()
-    if (this.classicIgnored === true) this.classicIgnored = false
-    this.attrCount = 0
-    this.duplicates = 0
-    this.endOfRib = 0
-    this.attrBits = 0
   }
 
   #clearReach(): void {
@@ -155,7 +166,7 @@ export class UpdateView {
   #clearVerdict(): void {
     this.outcome = Outcome.OK
     this.errorCode = this.errorSubcode = this.errorAttr = this.errorAt = this.errorEnd = 0
-    this.faultAt = this.faultEnd = this.reason = 0
+    this.faultAt = this.faultEnd = this.reason = this.duplicates = 0
     this.treatAsWithdraw = false
   }
 
@@ -209,6 +220,7 @@ export class UpdateView {
     at: number,
     end: number,
   ): void {
+    this.isTouched = true
     if (outcome === Outcome.TREAT_AS_WITHDRAW) this.treatAsWithdraw = true
     if (outcome <= this.outcome) return
     this.outcome = outcome

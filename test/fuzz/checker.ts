@@ -3,13 +3,14 @@
  * one that does not hold.
  */
 import { decodeUpdate } from '../../src/wire/decode.ts'
+import { Ipv4Prefixes } from '../../src/wire/ipv4-prefixes.ts'
 import { Outcome } from '../../src/wire/registry.ts'
 import { errorOf } from '../../src/wire/update-error.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { reasonText } from '../../src/wire/update-reason.ts'
 import { UpdateView } from '../../src/wire/update-view.ts'
 import { ChunkCheck } from './chunks.ts'
-import { digestOf, nlriOf, sidsOf } from './digest.ts'
+import { columnsDifference, digestOf, nlriOf, sidsOf } from './digest.ts'
 import { type FuzzInput, MAX_BODY, SESSIONS } from './input.ts'
 import { type Invariant, InvariantError, type Parse } from './invariant.ts'
 import { repackDifference } from './repack.ts'
@@ -39,6 +40,7 @@ export class Checker {
   readonly #exact = new Uint8Array(HEADER + MAX_BODY)
 
   constructor(parse: Parse = parseUpdate) {
+    this.#reused.ipv4 = new Ipv4Prefixes()
     this.#parse = parse
     this.#chunks = new ChunkCheck(parse)
   }
@@ -57,7 +59,7 @@ export class Checker {
     return this.#count(first.view)
   }
 
-  /** At the very end of a buffer; a view that has seen all inputs before, then a new one. */
+  /** At the very end of a buffer; a view that has seen all inputs before, then a new one without columns. */
   #runExact({ session, body }: FuzzInput) {
     const buf = this.#exact.subarray(0, HEADER + body.length)
     buf.set(body, HEADER)
@@ -67,6 +69,7 @@ export class Checker {
     checkRanges(view)
     const digest = digestOf(view)
     const nlri = nlriIn(view)
+    checkColumns(view)
     const fresh = new UpdateView()
     this.#parse(fresh, buf, HEADER, buf.length, SESSIONS[session]!)
     same('same verdict twice', digest, digestOf(fresh), view)
@@ -189,6 +192,11 @@ function nlriIn(view: UpdateView): number[] {
   } catch (error) {
     throw new InvariantError('keeps to its ranges', (error as Error).message, error)
   }
+}
+
+function checkColumns(view: UpdateView): void {
+  const difference = view.outcome === Outcome.SESSION_RESET ? null : columnsDifference(view)
+  if (difference !== null) throw new InvariantError('columns hold what cursors read', difference)
 }
 
 function same(invariant: Invariant, a: number[], b: number[], view: UpdateView): void {

@@ -9,6 +9,7 @@ export const INVARIANTS = [
   'keeps to its ranges',
   'same verdict twice',
   'same verdict in any chunks',
+  'columns hold what cursors read',
   'parse of pack is identity',
   'verdict has its reason',
 ] as const

@@ -88,6 +88,14 @@ export const PLANTED: readonly [what: string, Invariant, () => Parse][] = [
       }),
   ],
   [
+    'the third prefix of a message is a shorter one',
+    'columns hold what cursors read',
+    () =>
+      but(({ ipv4 }) => {
+        if (ipv4 !== null && ipv4.count > 2) ipv4.bits[2] = 0
+      }),
+  ],
+  [
     'flags are told otherwise than they stand there',
     'parse of pack is identity',
     () =>

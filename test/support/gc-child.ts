@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { asPathLength, asPathOrigin, writeExpandedAsPath } from '../../src/wire/as-path.ts'
 import { countRouteTargets } from '../../src/wire/ext-community.ts'
 import { Framer } from '../../src/wire/framer.ts'
+import { Ipv4Prefixes } from '../../src/wire/ipv4-prefixes.ts'
 import { NlriCursor } from '../../src/wire/nlri-cursor.ts'
 import { readServiceSid, rebuildSid, ServiceSid } from '../../src/wire/prefix-sid.ts'
 import { Attr, Family, MAX_EXTENDED_MESSAGE, Outcome } from '../../src/wire/registry.ts'
@@ -23,6 +24,7 @@ const MESSAGES = 2_000_000
 
 const view = new UpdateView()
 const cursor = new NlriCursor()
+const columns = new Ipv4Prefixes()
 const sid = new ServiceSid()
 const room = new Uint8Array(2 * MAX_EXTENDED_MESSAGE)
 
@@ -143,8 +145,10 @@ const streams = SESSIONS.map(
 )
 const long = new Stream(SESSIONS[0]!, longInputs())
 
+/** With the columns of a view and without in turns, and with them at the end. */
 function run(times: number): void {
   for (let k = 0; k < times; k++) {
+    view.ipv4 = k % 2 === 0 && times > 1 ? null : columns
     for (let row = 0; row < streams.length; row++) streams[row]!.run()
   }
 }
