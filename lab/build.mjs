@@ -19,6 +19,7 @@ await build({
     'sid-change.ts',
     'node-speaker.ts',
     'provider-edge.ts',
+    'customer-edge.ts',
     'churn-speaker.ts',
     'cilium-maps.ts',
     'kernel-faults.ts',

@@ -1,9 +1,10 @@
 import type { ListenAddress } from '../session/listener.ts'
+import { familyOfAddress } from '../session/sockopt.ts'
 import type { IpAddress, ListenConfig } from './config-schema.ts'
 import type { Speaker } from './speaker.ts'
 
 interface Row {
-  readonly at: ListenAddress
+  at: ListenAddress
   problem: string | null
 }
 
@@ -41,11 +42,32 @@ export class Listening {
       this.#rows.delete(key)
       if (row.problem === null) await this.#speaker.listeners.close(row.at)
     }
+    let onDevice = false
     for (const [key, fresh] of wanted) {
       const row = this.#rows.get(key) ?? fresh
       if (this.#rows.has(key) && row.problem === null) continue
       this.#rows.set(key, row)
       await this.#listen(row)
+      onDevice ||= row.at.bindDevice !== undefined
+    }
+    if (onDevice) await this.#putLast()
+  }
+
+  /**
+   * Of sockets that share an IPv6 port the kernel gives a connection to the one that listened first
+   * and may have it, whichever fits better: those of no device have to be the last. (Of IPv4 it
+   * asks the last one first.)
+   */
+  async #putLast(): Promise<void> {
+    const { listeners } = this.#speaker
+    for (const row of this.#rows.values()) {
+      const { address, sharesPort, bindDevice } = row.at
+      if (!sharesPort || bindDevice !== undefined || row.problem !== null) continue
+      if (familyOfAddress(address) !== 6) continue
+      const former = row.at
+      row.at = { ...former }
+      await this.#listen(row)
+      await listeners.close(former)
     }
   }
 
