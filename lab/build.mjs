@@ -11,6 +11,7 @@ await build({
     'demo.ts',
     'demo-network.ts',
     'demo-provider-edge.ts',
+    'demo-customer-edge.ts',
     'pe-pair.ts',
     'restart.ts',
     'failover.ts',

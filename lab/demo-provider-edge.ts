@@ -6,7 +6,7 @@ import { tail } from './lib/pe.ts'
 import { ProviderEdge } from './lib/provider-edge.ts'
 import { ALLOCATED, NODE, PODS } from './lib/provider-network.ts'
 import { providerRows } from './lib/provider-rows.ts'
-import { type Reached, tryAll } from './lib/reach.ts'
+import { outcomeOf, tryAll } from './lib/reach.ts'
 import { inSandbox } from './lib/sandbox.ts'
 import { waitUntil } from './lib/wait-until.ts'
 
@@ -28,11 +28,6 @@ const TRIES = [
   'node ip rule',
   'node ip route show table 20',
 ]
-
-const outcomeOf = (r: Reached): Outcome => ({
-  ...{ from: r.from, to: r.to, what: r.what, result: r.result, ok: r.ok },
-  wanted: r.answers === null ? 'must not reach' : `${r.answers} must answer`,
-})
 
 /** Before any tag: the pod is the cluster's and the internet's, the site is not there for it. */
 async function untagged(edge: ProviderEdge): Promise<Outcome[]> {

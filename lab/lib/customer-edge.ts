@@ -66,7 +66,7 @@ export class CustomerEdge {
   }
 
   async build(): Promise<void> {
-    await buildCustomerNetwork(this.#options.far === 'frr')
+    await buildCustomerNetwork(this.#options.far === 'frr', this.#options.routers)
     await Promise.all(['red1', 'blue1', 'blue2', 'ce3', 'ce4'].map(serve))
   }
 
@@ -84,12 +84,12 @@ export class CustomerEdge {
   }
 
   #makePe2(version: string): Pe {
-    const { root, far, dataplane } = this.#options
+    const { root, far, dataplane, routers } = this.#options
     if (far === 'frr') {
       const o = { ...base, root, side: 2, sid: 'per-vrf' } as const
       return new FrrPe({ ...o, config: customerFrrPe(o, version) }, version)
     }
-    const config = customerSrv6d(2, dataplane, log)
+    const config = customerSrv6d(2, dataplane, log, routers)
     return new Srv6dPe({ ...base, side: 2, sid: 'per-family', config })
   }
 

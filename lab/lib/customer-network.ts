@@ -12,6 +12,7 @@ import { addCiliumHost, addPod, type Pod, type PodNetwork } from './cluster.ts'
 import { type FrrOptions, frrConfig } from './frr.ts'
 import {
   buildNetwork,
+  ceOf,
   FORWARDING,
   locatorOf,
   loopback,
@@ -47,8 +48,11 @@ export const PODS = {
   second: { name: 'blue2', 4: '10.244.2.12', 6: 'fd00:244:2::12' },
 } as const satisfies Record<string, Pod>
 
-/** `vrfDevices`: pe2 is FRR. */
-export async function buildCustomerNetwork(vrfDevices: boolean): Promise<void> {
+/** `vrfDevices`: pe2 is FRR; `routers`: sites whose router speaks BGP, by their namespace. */
+export async function buildCustomerNetwork(
+  vrfDevices: boolean,
+  routers: readonly string[],
+): Promise<void> {
   await buildNetwork({ vrfDevicesOn: vrfDevices ? [2] : [] })
   const t = new Topology()
   t.namespace(SECOND)
@@ -76,7 +80,7 @@ export async function buildCustomerNetwork(vrfDevices: boolean): Promise<void> {
     t.ip(node, `addr del ${site(1, 6).host(n)}/64 dev pe`)
   }
   // what the routers of both customers route by must come from BGP
-  for (const router of ['ce3', 'ce4']) {
+  for (const router of routers) {
     t.sysctl(router, ...FORWARDING)
     t.ip(router, ...FAMILIES.map((f) => `route del default via ${site(2, f).pe}`))
   }
@@ -89,29 +93,40 @@ const session = (address: string, as: number, families: string, passive = false)
 
 const BOTH = 'ipv4-unicast, ipv6-unicast'
 
-/** One session for both families, or one a family. */
-function sessions(side: Side, name: 'red' | 'blue'): string {
+/** Sessions with the CEs: one for both families, or one a family. */
+function sessions(side: Side, name: 'red' | 'blue', routed: boolean): string {
   const [v4, v6] = [site(side, 4).ce, site(side, 6).ce]
   if (side === 1 && name === 'blue') return session(v6, CLUSTER_AS, BOTH, true)
   if (side === 1) {
     const first = session(v4, CLUSTER_AS, 'ipv4-unicast', true)
     return first + session(v6, CLUSTER_AS, 'ipv6-unicast', true)
   }
-  const router = session(v4, ROUTER_AS, 'ipv4-unicast') + session(v6, ROUTER_AS, 'ipv6-unicast')
+  const each = session(v4, ROUTER_AS, 'ipv4-unicast') + session(v6, ROUTER_AS, 'ipv6-unicast')
+  const router = routed ? each : ''
   return name === 'red' ? router : router + session(site(3, 6).ce, CLUSTER_AS, BOTH, true)
 }
 
 /** srv6d.yaml of a PE. */
-export function customerSrv6d(side: 1 | 2, dataplane: string, log: string): string {
-  const vrf = (name: 'red' | 'blue') => `  ${name}:
+export function customerSrv6d(
+  side: 1 | 2,
+  dataplane: string,
+  log: string,
+  routers: readonly string[] = [],
+): string {
+  const behind = FAMILIES.map((f) => site(side, f)).map(
+    (s) => `      - { prefix: "${s.behindPrefix}", via: "${s.ce}" }\n`,
+  )
+  const vrf = (name: 'red' | 'blue') => {
+    const routed = side === 1 || routers.includes(ceOf(name, side))
+    const ces = sessions(side, name, routed)
+    return `  ${name}:
     table: ${TABLE[name]}
     rd: "${rdOf(side, TABLE[name])}"
     route-targets: { both: ["65000:${TABLE[name]}"] }
     sid: ${side === 1 ? 'per-vrf' : 'per-family'}
     interfaces: [${side === 2 && name === 'blue' ? 'blue, blue2' : name}]
-    redistribute: [connected]
-    neighbors:
-${sessions(side, name)}`
+${routed ? '' : `    static-routes:\n${behind.join('')}`}${ces === '' ? '' : `    neighbors:\n${ces}`}`
+  }
   return `router: { as: 65000, router-id: ${routerId(side)}, source: "${loopback(side)}" }
 dataplane: { mode: ${dataplane}, on-stop: remove, sid-drain-time: 1 }
 api: { socket: /run/srv6d/${peOf(side)}.sock }

@@ -1,4 +1,5 @@
 /** Who reaches whom: rows of what is wanted, tried by ping and by a TCP transfer. */
+import type { Outcome } from './demo-output.ts'
 import { echoRequests, ping } from './ping.ts'
 import { whoAnswers } from './tcp.ts'
 import { waitUntil } from './wait-until.ts'
@@ -19,6 +20,12 @@ export interface Reached extends Wanted {
   /** In a few words. */
   result: string
 }
+
+/** As the demos print it. */
+export const outcomeOf = (r: Reached): Outcome => ({
+  ...{ from: r.from, to: r.to, what: r.what, result: r.result, ok: r.ok },
+  wanted: r.answers === null ? 'must not reach' : `${r.answers} must answer`,
+})
 
 /** Tries until it is as wanted, or `seconds` are over. */
 export async function mustReach(row: Wanted, seconds = 10): Promise<Reached> {
