@@ -47,7 +47,8 @@ export class IcmpRelay {
   /** A sentence when it cannot be done: senders then learn nothing and large packets are lost. */
   start(): string | null {
     try {
-      this.#end = (this.#ports.watch ?? watchPacketTooBig)((message) => this.#onMessage(message))
+      const { watch = watchPacketTooBig, source } = this.#ports
+      this.#end = watch(source, (message) => this.#onMessage(message))
       return null
     } catch (error) {
       return `senders are not told of packets too big for the core (${(error as Error).message}): give srv6d CAP_NET_RAW, or the core an MTU with room for the encapsulation`

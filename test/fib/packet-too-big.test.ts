@@ -107,7 +107,7 @@ function relayWith(route: ErrorRoute | null, why: string | null = null) {
     log: silentLogger,
     source: fromHex(OUTER),
     route: () => route,
-    watch: (onMessage) => {
+    watch: (_source, onMessage) => {
       hear = onMessage
       return () => {}
     },

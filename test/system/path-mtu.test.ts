@@ -3,6 +3,7 @@
  * encapsulates. The kernel itself tells the customer nothing; IcmpRelay does, in both families.
  */
 import { spawn, spawnSync } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { SystemClock } from '../../src/base/clock.ts'
@@ -62,6 +63,23 @@ async function ping(size: number, address: string): Promise<string> {
   return /mtu ?[=:] ?(\d+)/.exec(out)?.[1] ?? 'silence'
 }
 
+const SENDER = fileURLToPath(new URL('../../src/fib/icmp-socket.ts', import.meta.url))
+/** Packet Too Big, 1500, about H.Encaps.Red of fd00::1 to fcbb:2::4, within it an echo to 10.2.0.1. */
+const FORGED =
+  '02000000000005dc 6000000005dc0440 fd000000000000000000000000000001 fcbb0002000000000000000000000004 450005dc000040004001211c0a0100020a020001 0800b47367710001'
+
+/** The customer makes up such an error, to one of the router's addresses. */
+function forge(to: string): void {
+  const octets = parseAddress(to).join()
+  const script = `import { sendIcmp } from '${SENDER}'
+    const message = Buffer.from('${FORGED.replaceAll(' ', '')}', 'hex')
+    const why = sendIcmp(message, Uint8Array.of(${octets}), undefined)
+    if (why !== null) throw new Error(why)`
+  const node = [process.execPath, '--import=tsx', '--input-type=module', '-e', script]
+  const { status, stderr } = spawnSync('ip', ['netns', 'exec', 'ce', ...node], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+}
+
 async function inNamespace(): Promise<void> {
   build()
   for (const address of ['10.2.0.1', '2001:db8:2::1']) {
@@ -87,6 +105,12 @@ async function inNamespace(): Promise<void> {
     })
   }
   t.equal(relay.relayed, 2)
+  await t.test('only what comes to the source of our encapsulation counts', async (t) => {
+    forge('2001:db8:1::1')
+    forge('fd00::1')
+    for (let k = 0; k < 100 && relay.relayed < 3; k++) await pause(50)
+    t.match(relay, { relayed: 3, dropped: 0 })
+  })
   relay.stop()
 }
 
