@@ -118,10 +118,6 @@ export class StaleRoutes {
     this.#adjRibIn.sweepStale([family])
   }
 
-  sweepAll(): void {
-    for (const family of this.families) this.sweep(family)
-  }
-
   #restartOver(row: Row): void {
     this.#cancelTimer(row)
     if (row.longLivedTime === 0 && row.longLived === null) {

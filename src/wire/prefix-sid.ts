@@ -222,13 +222,10 @@ export function rebuildSid(
   return sidProblem(out, outAt)
 }
 
-/** How many bits of a SID of this structure travel in the label, and from which bit on (RFC 9252 §4). */
-export function transpositionOf(s: SidStructure): { bits: number; offset: number } {
-  const bits = transposedBits(s)
-  return { bits, offset: bits === 0 ? 0 : s.blockBits + s.nodeBits }
-}
-
-/** The function if it fits a label, else nothing: 20 bits of a wider one would mix two SIDs' bits. */
+/**
+ * How many bits of a SID of this structure travel in the label (RFC 9252 §4): the function if it
+ * fits, else nothing, as 20 bits of a wider one would mix two SIDs' bits.
+ */
 export function transposedBits(s: SidStructure): number {
   return s.functionBits <= LABEL_BITS ? s.functionBits : 0
 }
