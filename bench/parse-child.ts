@@ -15,6 +15,7 @@ import {
   reasonText,
   type UpdateSession,
   UpdateView,
+  VpnPrefixes,
 } from '../src/wire/index.ts'
 import { cpuPerOctet } from './cpu-time.ts'
 import { messagesOf } from './messages.ts'
@@ -56,13 +57,18 @@ class Reader implements FrameSink {
   }
   readonly #view = new UpdateView()
   readonly #prefixes = new Ipv4Prefixes()
+  readonly #reach = new VpnPrefixes()
+  readonly #unreach = new VpnPrefixes()
   readonly #cursor = new NlriCursor()
   readonly #framer = new Framer(this)
   readonly #reads: boolean
 
   constructor(reads: boolean) {
     this.#reads = reads
-    if (reads) this.#view.ipv4 = this.#prefixes
+    if (!reads) return
+    this.#view.ipv4 = this.#prefixes
+    this.#view.vpnReach = this.#reach
+    this.#view.vpnUnreach = this.#unreach
   }
 
   push(chunk: Uint8Array): void {
@@ -78,8 +84,10 @@ class Reader implements FrameSink {
     if (!this.#reads) return
     const { reachFamily, unreachFamily } = view
     kept.sum ^= this.#prefixes.count
-    if (reachFamily !== 0) this.#read(view.reachAt, view.reachEnd, reachFamily, false)
-    if (unreachFamily !== 0) this.#read(view.unreachAt, view.unreachEnd, unreachFamily, true)
+    if (this.#reach.family !== 0) kept.sum ^= this.#reach.count
+    else if (reachFamily !== 0) this.#read(view.reachAt, view.reachEnd, reachFamily, false)
+    if (this.#unreach.family !== 0) kept.sum ^= this.#unreach.count
+    else if (unreachFamily !== 0) this.#read(view.unreachAt, view.unreachEnd, unreachFamily, true)
   }
 
   /** Reads all NLRI of a field. */

@@ -29,23 +29,16 @@ export class Ipv4Prefixes {
     this.count = 0
   }
 
-  /** For parseUpdate: both fields without path identifiers; false when one is no list of prefixes. */
-  fill(buf: Uint8Array, words: DataView, at: number, mid: number, nlriAt: number, end: number) {
-    if (end - at > this.address.length) this.#grow(end - at)
-    const { address, bits } = this
-    const lastAt = buf.length - 4
-    let row = 0
-    if (at < mid) {
-      row = fillField(address, bits, words, at, mid, 0, lastAt)
-      if (row < 0) return false
-    }
-    this.withdrawn = row
-    if (nlriAt < end) {
-      row = fillField(address, bits, words, nlriAt, end, row, lastAt)
-      if (row < 0) return false
-    }
+  /**
+   * For parseUpdate: adds the rows of a field without path identifiers; false when it is no list of
+   * prefixes.
+   */
+  add(buf: Uint8Array, words: DataView, at: number, end: number): boolean {
+    const from = this.count
+    if (from + end - at > this.address.length) this.#grow(from + end - at)
+    const row = fillField(this.address, this.bits, words, at, end, from, buf.length - 4)
     this.count = row
-    return true
+    return row >= 0
   }
 
   /** For parseUpdate: both fields with path identifiers; they have been checked. */
@@ -70,8 +63,11 @@ export class Ipv4Prefixes {
   }
 
   #grow(rows: number): void {
+    const { address, bits } = this
     this.address = new Int32Array(rows)
+    this.address.set(address)
     this.bits = new Uint8Array(rows)
+    this.bits.set(bits)
   }
 }
 
@@ -137,7 +133,7 @@ function maskOf(length: number): number {
 }
 
 /** The word at a position, with 0 for octets from `end` on. */
-function wordAt(words: DataView, at: number, end: number): number {
+export function wordAt(words: DataView, at: number, end: number): number {
   let word = 0
   for (let k = at; k < at + 4; k++) word = (word << 8) | (k < end ? words.getUint8(k) : 0)
   return word

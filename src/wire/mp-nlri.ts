@@ -51,19 +51,17 @@ export function parseMpReach(
   }
   view.nextHopAt = at + 4
   view.nextHopLen = nextHopLen
-  const wrong = nlriFault(
-    view.buf,
-    words,
-    nlriAt,
-    end,
-    family,
-    ((view.addPath >>> family) & 1) === 1,
-    ((view.multipleLabels >>> family) & 1) === 1,
-  )
-  if (wrong >= 0) {
-    view.reachAt = end
-    failAttribute(view, row, AFI_SAFI_DISABLE, NLRI, wrong, end)
-    return true
+  const rows = view.vpnReach
+  const addPath = ((view.addPath >>> family) & 1) === 1
+  const manyLabels = ((view.multipleLabels >>> family) & 1) === 1
+  const isOther = rows === null || addPath === true || manyLabels === true
+  if (isOther === true || rows.fill(view.buf, words, nlriAt, end, family) === false) {
+    const wrong = nlriFault(view.buf, words, nlriAt, end, family, addPath, manyLabels)
+    if (wrong >= 0) {
+      view.reachAt = end
+      failAttribute(view, row, AFI_SAFI_DISABLE, NLRI, wrong, end)
+      return true
+    }
   }
   view.reachAt = nlriAt
   return true
@@ -100,6 +98,9 @@ export function parseMpUnreach(
   view.unreachFamily = family
   // RFC 8277 §2.4: in the place of labels a withdrawn route has three octets, whatever was negotiated
   const addPath = ((view.addPath >>> family) & 1) === 1
+  const rows = view.vpnUnreach
+  if (addPath === false && rows !== null && rows.fill(view.buf, words, nlriAt, end, family))
+    return true
   const wrong = nlriFault(view.buf, words, nlriAt, end, family, addPath, false)
   if (wrong >= 0) {
     view.unreachAt = end

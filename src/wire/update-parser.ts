@@ -70,13 +70,13 @@ export function parseUpdate(
   if (hasNlri || withdrawnEnd > at + 2) {
     const { ipv4 } = view
     const addPath = (session.addPath & IPV4_BIT) !== 0
-    if (
-      ipv4 === null ||
-      addPath === true ||
-      ipv4.fill(buf, words, at + 2, withdrawnEnd, attrsEnd, end) === false
-    ) {
-      if (checkClassic(view, words, addPath) === false) return view.outcome
+    let isFilled = ipv4 !== null && addPath === false
+    if (isFilled === true && withdrawnEnd > at + 2) {
+      isFilled = ipv4!.add(buf, words, at + 2, withdrawnEnd)
+      ipv4!.withdrawn = ipv4!.count
     }
+    if (isFilled === true && hasNlri) isFilled = ipv4!.add(buf, words, attrsEnd, end)
+    if (isFilled === false && checkClassic(view, words, addPath) === false) return view.outcome
     if ((session.families & IPV4_BIT) === 0) ignoreClassic(view)
   } else if (view.attrCount <= 1 && view.outcome === OK) {
     view.endOfRib = endOfRibFamily(view, session)
@@ -117,6 +117,10 @@ const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTE
 const HIGH_OCTET = HIGH
 const OPENING = SHORTEST_OPENING
 const OPENS = ORIGIN_HEADER
+/** Flags, type and length of MULTI_EXIT_DISC; its octets. */
+const MED_HEADER = 0x80040400 | 0
+const MED_LENGTH = 7
+const MED_BIT = ATTR_BIT[Attr.MULTI_EXIT_DISC]!
 
 /**
  * All path attributes into the rows, each checked; false when one ends the session. What most
@@ -139,6 +143,14 @@ function walkAttributes(
       at = behind
       row = 3
       bits = MANDATORY_CLASSIC
+      if (attrsEnd - at >= MED_LENGTH) {
+        // 1 or 0 in place of a branch: half of the messages have one, and no guess would be good
+        const isMed = (((words.getInt32(at) ^ MED_HEADER) >>> 8) - 1) >>> 31
+        attrAt[3] = at
+        row = 3 + isMed
+        bits |= -isMed & MED_BIT
+        at += -isMed & MED_LENGTH
+      }
     }
   }
   while (at < attrsEnd) {

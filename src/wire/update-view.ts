@@ -6,6 +6,7 @@ import { u16, wordsOf } from '../base/bytes.ts'
 import { ATTR_BIT } from './attribute.ts'
 import type { Ipv4Prefixes } from './ipv4-prefixes.ts'
 import { AttrFlag, ErrorCode, type Family, Outcome } from './registry.ts'
+import type { VpnPrefixes } from './vpn-prefixes.ts'
 
 /** What was negotiated with the neighbour, as far as the meaning of an UPDATE depends on it. */
 export interface UpdateSession {
@@ -63,6 +64,8 @@ export class UpdateView {
   nextHopLen = 0
   reachAt = 0
   reachEnd = 0
+  /** Where parseUpdate leaves VPN routes of this field too, if that is wanted. */
+  vpnReach: VpnPrefixes | null = null
 
   /** MP_UNREACH_NLRI (RFC 4760 §4); unreachEnd 0: absent; family 0: as for MP_REACH_NLRI. */
   unreachFamily: Family | 0 = 0
@@ -70,6 +73,7 @@ export class UpdateView {
   unreachSafi = 0
   unreachAt = 0
   unreachEnd = 0
+  vpnUnreach: VpnPrefixes | null = null
 
   /**
    * Path attributes in order of arrival; of duplicates only the first (RFC 7606 §3 g). Of each its
@@ -152,12 +156,14 @@ export class UpdateView {
   }
 
   #clearReach(): void {
+    if (this.vpnReach !== null) this.vpnReach.clear()
     this.reachFamily = 0
     this.reachAfi = this.reachSafi = 0
     this.nextHopAt = this.nextHopLen = this.reachAt = this.reachEnd = 0
   }
 
   #clearUnreach(): void {
+    if (this.vpnUnreach !== null) this.vpnUnreach.clear()
     this.unreachFamily = 0
     this.unreachAfi = this.unreachSafi = 0
     this.unreachAt = this.unreachEnd = 0

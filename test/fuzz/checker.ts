@@ -9,8 +9,10 @@ import { errorOf } from '../../src/wire/update-error.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { reasonText } from '../../src/wire/update-reason.ts'
 import { UpdateView } from '../../src/wire/update-view.ts'
+import { VpnPrefixes } from '../../src/wire/vpn-prefixes.ts'
 import { ChunkCheck } from './chunks.ts'
-import { columnsDifference, digestOf, nlriOf, sidsOf } from './digest.ts'
+import { columnsDifference } from './columns.ts'
+import { digestOf, nlriOf, sidsOf } from './digest.ts'
 import { type FuzzInput, MAX_BODY, SESSIONS } from './input.ts'
 import { type Invariant, InvariantError, type Parse } from './invariant.ts'
 import { repackDifference } from './repack.ts'
@@ -41,6 +43,8 @@ export class Checker {
 
   constructor(parse: Parse = parseUpdate) {
     this.#reused.ipv4 = new Ipv4Prefixes()
+    this.#reused.vpnReach = new VpnPrefixes()
+    this.#reused.vpnUnreach = new VpnPrefixes()
     this.#parse = parse
     this.#chunks = new ChunkCheck(parse)
   }

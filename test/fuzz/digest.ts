@@ -81,7 +81,8 @@ export function walk(view: UpdateView, visit: Visitor): string | null {
   )
 }
 
-function walkRange(
+/** The same of one field. */
+export function walkRange(
   view: UpdateView,
   at: number,
   end: number,
@@ -148,30 +149,6 @@ export function sidsOf(view: UpdateView): number[] {
     out.push(sid.sidAt - view.at, rebuildSid(sid, view.buf, 0x123451, rebuilt, 0), ...rebuilt)
   }
   return out
-}
-
-/** Where a view's columns say something else than a cursor over its classic fields; null: nowhere. */
-export function columnsDifference(view: UpdateView): string | null {
-  const { withdrawn, count, address, bits, pathId } = view.ipv4!
-  const hasPathId = (view.addPath & (1 << Family.IPV4_UNICAST)) !== 0
-  let row = 0
-  let withdraws = 0
-  let difference: string | null = null
-  const visit: Visitor = ({ key, prefixBits, pathId: id }, _family, withdraw) => {
-    const isSame =
-      key[0] === address[row] &&
-      prefixBits === bits[row] &&
-      (!hasPathId || id === pathId[row]! >>> 0)
-    if (!isSame) difference ??= `row ${row} of ${count}`
-    if (withdraw) withdraws++
-    row++
-  }
-  const v4 = Family.IPV4_UNICAST
-  walkRange(view, view.withdrawnAt, view.withdrawnEnd, v4, true, visit)
-  walkRange(view, view.nlriAt, view.nlriEnd, v4, false, visit)
-  if (row !== count) return `${count} rows of ${row}`
-  if (withdraws !== withdrawn) return `${withdrawn} rows withdrawn of ${withdraws}`
-  return difference
 }
 
 const EVPN_FIELDS = Object.keys(cursor.evpn) as (keyof EvpnRoute)[]

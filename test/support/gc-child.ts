@@ -14,6 +14,7 @@ import { readServiceSid, rebuildSid, ServiceSid } from '../../src/wire/prefix-si
 import { Attr, Family, MAX_EXTENDED_MESSAGE, Outcome } from '../../src/wire/registry.ts'
 import { parseUpdate } from '../../src/wire/update-parser.ts'
 import { type UpdateSession, UpdateView } from '../../src/wire/update-view.ts'
+import { VpnPrefixes } from '../../src/wire/vpn-prefixes.ts'
 import { type FuzzInput, SESSIONS } from '../fuzz/input.ts'
 import { capturedInputs, grammarInputs, longInputs, malformedInputs } from '../fuzz/seeds.ts'
 import * as b from './builder.ts'
@@ -25,6 +26,8 @@ const MESSAGES = 2_000_000
 const view = new UpdateView()
 const cursor = new NlriCursor()
 const columns = new Ipv4Prefixes()
+const vpnReach = new VpnPrefixes()
+const vpnUnreach = new VpnPrefixes()
 const sid = new ServiceSid()
 const room = new Uint8Array(2 * MAX_EXTENDED_MESSAGE)
 
@@ -148,7 +151,10 @@ const long = new Stream(SESSIONS[0]!, longInputs())
 /** With the columns of a view and without in turns, and with them at the end. */
 function run(times: number): void {
   for (let k = 0; k < times; k++) {
-    view.ipv4 = k % 2 === 0 && times > 1 ? null : columns
+    const without = k % 2 === 0 && times > 1
+    view.ipv4 = without ? null : columns
+    view.vpnReach = without ? null : vpnReach
+    view.vpnUnreach = without ? null : vpnUnreach
     for (let row = 0; row < streams.length; row++) streams[row]!.run()
   }
 }
