@@ -20,6 +20,7 @@ await build({
     'sid-change.ts',
     'node-speaker.ts',
     'provider-edge.ts',
+    'pe-namespace.ts',
     'customer-edge.ts',
     'churn-speaker.ts',
     'cilium-maps.ts',

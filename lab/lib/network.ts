@@ -81,7 +81,7 @@ export interface NetworkOptions {
 
 export const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']
 // a host's rp_filter is inherited by new namespaces, and 1 or 2 breaks IPv4 out of a SID
-const NO_RP_FILTER = ['net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0']
+export const NO_RP_FILTER = ['net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0']
 
 /** Makes the network: everything but the PEs' routing. */
 export async function buildNetwork(options: NetworkOptions): Promise<Topology> {
@@ -111,11 +111,16 @@ export function addPe(t: Topology, side: Side, pe: string): void {
   const far = otherSide(side)
   t.ip(pe, `addr add ${loopback(side)}/128 dev lo`)
   t.ip(pe, `addr add 2001:db8:f${side}::1/64 dev core`)
-  t.ip('p', `addr add ${coreGateway(side)}/64 dev pe${side}`)
+  addCoreSide(t, side)
   // an IGP's work: loopbacks and locators
   for (const prefix of [`${loopback(far)}/128`, locatorOf(far)]) {
     t.ip(pe, `route add ${prefix} via ${coreGateway(side)}`)
   }
+}
+
+/** The core router's end of a PE's link, and its routes to that PE. */
+export function addCoreSide(t: Topology, side: Side): void {
+  t.ip('p', `addr add ${coreGateway(side)}/64 dev pe${side}`)
   for (const prefix of [`${loopback(side)}/128`, locatorOf(side)]) {
     t.ip('p', `route add ${prefix} via 2001:db8:f${side}::1`)
   }

@@ -13,6 +13,7 @@ import {
   NODE,
   NODE_ADDRESS,
   nodeConfig,
+  PROVIDER_SERVERS,
   STANDARD,
 } from './provider-network.ts'
 import { Srv6dPe } from './srv6d.ts'
@@ -35,7 +36,6 @@ const TAGS: Tag[] = [
 ]
 /** The numbers of the tags of what is in nobody's pools. */
 export const LOOSE_TAG = { blue: TAGS.length - 2, red: TAGS.length - 1 } as const
-const SERVERS = ['blue1', 'red1', 'plain1', NODE, 'peer', 'inet', 'ce3', 'ce4']
 
 export class ProviderEdge {
   readonly node: Srv6dPe
@@ -62,8 +62,8 @@ export class ProviderEdge {
   }
 
   async build(): Promise<void> {
-    await buildProviderNetwork(this.#options.far === 'frr')
-    await Promise.all(SERVERS.map(serve))
+    await buildProviderNetwork(this.#options.far === 'frr', false)
+    await Promise.all(PROVIDER_SERVERS.map(serve))
   }
 
   async start(): Promise<void> {

@@ -11,6 +11,7 @@
  */
 import { addCiliumHost, addPod, type Pod, type PodNetwork } from './cluster.ts'
 import {
+  addCoreSide,
   addPe,
   addSite,
   CUSTOMERS,
@@ -18,6 +19,7 @@ import {
   ceOf,
   FORWARDING,
   loopback,
+  NO_RP_FILTER,
   peOf,
   routerId,
   site,
@@ -63,6 +65,11 @@ export const PEER_PODS = {
   red: { 4: '10.244.12.65', 6: 'fd00:244:c:1::5' },
 } as const
 
+/** Where a TCP server tells who it is. */
+export const PROVIDER_SERVERS = [
+  ...['blue1', 'red1', 'plain1', NODE, 'peer', 'inet', ceOf('red', 2), ceOf('blue', 2)],
+]
+
 const PEER_CIDRS = [
   ...['10.244.1.0/24', '10.244.8.64/26', '10.244.12.64/26'],
   ...['fd00:244:0:1::/64', 'fd00:244:8:1::/64', 'fd00:244:c:1::/64'],
@@ -70,8 +77,11 @@ const PEER_CIDRS = [
 const FAMILIES = [4, 6] as const
 const whole = (family: 4 | 6) => (family === 4 ? 32 : 128)
 
-/** Everything but the PEs' routing; `vrfDevices`: pe2 is FRR, which wants its VRFs made. */
-export async function buildProviderNetwork(vrfDevices: boolean): Promise<void> {
+/**
+ * Everything but the PEs' routing; `vrfDevices`: pe2 is FRR, which wants its VRFs made; `apart`:
+ * the node's PE is in a namespace of its own, which systemd/pe-namespace makes.
+ */
+export async function buildProviderNetwork(vrfDevices: boolean, apart: boolean): Promise<void> {
   const t = new Topology()
   t.namespace(NODE, 'p', 'pe2', 'peer', 'inet', ceOf('red', 2), ceOf('blue', 2))
   t.link(NODE, 'core', 'p', 'pe1')
@@ -81,8 +91,10 @@ export async function buildProviderNetwork(vrfDevices: boolean): Promise<void> {
   // as systemd leaves a host: srv6d has to see to what it needs
   const strict = ['all', 'default', 'core', 'eth0', 'eth1']
   t.sysctl(NODE, ...strict.map((d) => `net.ipv4.conf.${d}.rp_filter=2`), ...FORWARDING)
-  for (const n of ['p', 'pe2', 'peer', 'inet']) t.sysctl(n, ...FORWARDING)
-  addPe(t, 1, NODE)
+  for (const n of ['p', 'peer', 'inet']) t.sysctl(n, ...FORWARDING)
+  t.sysctl('pe2', ...FORWARDING, ...NO_RP_FILTER)
+  if (apart) addCoreSide(t, 1)
+  else addPe(t, 1, NODE)
   addPe(t, 2, 'pe2')
   addCluster(t)
   for (const customer of CUSTOMERS) {
@@ -132,9 +144,9 @@ export interface ProviderOptions {
   log: string
 }
 
-const list = (prefixes: readonly string[]) => `[${prefixes.map((p) => `"${p}"`).join(', ')}]`
+export const list = (prefixes: readonly string[]) => `[${prefixes.map((p) => `"${p}"`).join(', ')}]`
 
-const head = (side: 1 | 2, name: string, o: ProviderOptions) =>
+export const head = (side: 1 | 2, name: string, o: ProviderOptions) =>
   `router: { as: 65000, router-id: ${routerId(side)}, source: "${loopback(side)}" }
 dataplane: { mode: ${o.dataplane}, on-stop: remove, sid-drain-time: 1 }
 api: { socket: /run/srv6d/${name}.sock }
@@ -144,7 +156,7 @@ neighbors:
   - { address: "${loopback(side === 1 ? 2 : 1)}", as: 65000, update-source: "${loopback(side)}", hold-time: 9, connect-retry: 1 }
 `
 
-const vrfHead = (side: 1 | 2, customer: Customer) => `  ${customer}:
+export const vrfHead = (side: 1 | 2, customer: Customer) => `  ${customer}:
     table: ${TABLE[customer]}
     rd: "${rdOf(side, TABLE[customer])}"
     route-targets: { both: ["65000:${TABLE[customer]}"] }
