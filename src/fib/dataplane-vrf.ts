@@ -134,7 +134,7 @@ class DeviceVrf implements VrfPlane {
       this.#ifindex = ifindex
       this.#created = created
       this.#flaw = null
-      log.info({ device, table }, created ? 'vrf device created' : 'vrf device adopted')
+      log.info({ device, table }, created ? 'vrf device made' : 'vrf device adopted')
     } catch (error) {
       this.#setFlaw(`device ${device}: ${(error as Error).message}`)
     }

@@ -121,6 +121,9 @@ export interface KernelRoute {
   protocol: number
 }
 
+/** Alias of the VRF devices that srv6d makes: a later run knows them by it. */
+export const LINK_ALIAS = 'srv6d'
+
 export interface Link {
   ifindex: number
   name: string
@@ -132,6 +135,8 @@ export interface Link {
   kind?: string
   /** Routing table of a VRF device. */
   vrfTable?: number
+  /** A text that somebody gave it; LINK_ALIAS: srv6d made it. */
+  alias?: string
   mtu: number
 }
 
@@ -181,8 +186,9 @@ export interface RouteNotice extends KernelRoute {
 /** Every refusal is a KernelError with the errno, but for routes: there it stands in the batch. */
 export interface Kernel {
   /**
-   * The VRF device `name` of routing table `table`, created or adopted, and up. Refuses, in plain
-   * words, a name that is something else and a table that is another VRF's.
+   * The VRF device `name` of routing table `table`, created or adopted, and up; `created`: by srv6d,
+   * in this run or a former one. Refuses, in plain words, a name that is something else and a table
+   * that is another VRF's.
    */
   ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }>
   removeLink(name: string): Promise<void>

@@ -39,6 +39,12 @@ export class NetlinkControl {
     )
   }
 
+  setAlias(ifindex: number, name: string, alias: string): Promise<void> {
+    return this.#change(`set the alias of ${name}`, (w, seq) =>
+      encode.encodeLinkAlias(w, ifindex, alias, seq),
+    )
+  }
+
   setUp(ifindex: number, name: string): Promise<void> {
     return this.#change(`set ${name} up`, (w, seq) => encode.encodeLinkUp(w, ifindex, seq))
   }

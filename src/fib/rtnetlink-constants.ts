@@ -108,7 +108,7 @@ export const Nha = {
 
 // biome-ignore format: as the kernel counts
 export const Ifla = {
-  IFNAME: 3, ADDRESS: 1, MTU: 4, MASTER: 10, LINKINFO: 18, EXT_MASK: 29,
+  IFNAME: 3, ADDRESS: 1, MTU: 4, MASTER: 10, LINKINFO: 18, IFALIAS: 20, EXT_MASK: 29,
   INFO_KIND: 1, INFO_DATA: 2, VRF_TABLE: 1, VETH_INFO_PEER: 1,
 } as const
 

@@ -279,6 +279,7 @@ export function decodeLink(message: Span): Link {
   const attributes = message.attributes(16)
   const info = attributes.get(Ifla.LINKINFO)?.attributes()
   const kind = info?.get(Ifla.INFO_KIND)?.text()
+  const alias = attributes.get(Ifla.IFALIAS)?.text()
   const table =
     kind === 'vrf' ? info?.get(Ifla.INFO_DATA)?.attributes().get(Ifla.VRF_TABLE)?.u32() : undefined
   return {
@@ -289,6 +290,7 @@ export function decodeLink(message: Span): Link {
     mtu: attributes.get(Ifla.MTU)?.u32() ?? 0,
     ...(kind === undefined ? {} : { kind }),
     ...(table === undefined ? {} : { vrfTable: table }),
+    ...(alias === undefined ? {} : { alias }),
   }
 }
 

@@ -56,6 +56,19 @@ export function encodeNewVrf(w: NetlinkWriter, name: string, table: number, seq:
   w.finish()
 }
 
+/** The kernel takes no alias where it makes a link. */
+export function encodeLinkAlias(
+  w: NetlinkWriter,
+  ifindex: number,
+  alias: string,
+  seq: number,
+): void {
+  w.begin(Rtm.NEWLINK, Nlm.REQUEST | Nlm.ACK, seq)
+  linkHeader(w, ifindex)
+  w.attrText(Ifla.IFALIAS, alias)
+  w.finish()
+}
+
 export function encodeLinkUp(w: NetlinkWriter, ifindex: number, seq: number): void {
   w.begin(Rtm.NEWLINK, Nlm.REQUEST | Nlm.ACK, seq)
   linkHeader(w, ifindex, IFF_UP)

@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import { formatAddress } from '../wire/address.ts'
-import type { InterfaceAddress, Link } from './kernel.ts'
+import { type InterfaceAddress, LINK_ALIAS, type Link } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
 import type { NetlinkControl } from './netlink-control.ts'
 import { IFA_F_PERMANENT, RT_SCOPE_UNIVERSE } from './rtnetlink-constants.ts'
@@ -23,11 +23,12 @@ export class VrfDevices {
     const found = adoptable(await this.#control.links(), name, table)
     if (found) {
       if (!found.up) await this.#control.setUp(found.ifindex, name)
-      return { ifindex: found.ifindex, created: false }
+      return { ifindex: found.ifindex, created: found.alias === LINK_ALIAS }
     }
     await this.#create(name, table)
     const made = (await this.#control.links()).find((link) => link.name === name)
     if (!made) throw new KernelError(`create VRF device ${name}`, Errno.ENODEV)
+    await this.#control.setAlias(made.ifindex, name, LINK_ALIAS)
     await this.#control.setUp(made.ifindex, name)
     this.#log.info({ device: name, table, ifindex: made.ifindex }, 'VRF device created')
     return { ifindex: made.ifindex, created: true }

@@ -211,7 +211,7 @@ t.test('the VRF device is deleted: made again, interface, addresses and SID with
   for (const { address } of lost) t.ok(kernel.addressList.some((a) => a.address === address))
   t.same(log.take(), [
     'warn vrf device was removed: making it again',
-    'info vrf device created',
+    'info vrf device made',
     'warn interface was taken out of the vrf: put back',
   ])
 })

@@ -20,7 +20,7 @@ import type {
   RouteKind,
   RouteTo,
 } from '../../src/fib/kernel.ts'
-import { RouteOp } from '../../src/fib/kernel.ts'
+import { LINK_ALIAS, RouteOp } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { ROUTE_METRIC, RTPROT_KERNEL, RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
 import { adoptablePair } from '../../src/fib/rtnetlink-link.ts'
@@ -155,9 +155,9 @@ export class FakeKernel implements Kernel {
 
   async ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }> {
     const found = adoptable(this.linkList, name, table)
-    if (found) return { ifindex: found.ifindex, created: false }
+    if (found) return { ifindex: found.ifindex, created: found.alias === LINK_ALIAS }
     await this.#change({ what: 'link', op: 'vrf', name })
-    const link = this.addLink(name, { kind: 'vrf', vrfTable: table })
+    const link = this.addLink(name, { kind: 'vrf', vrfTable: table, alias: LINK_ALIAS })
     this.tell('link')
     return { ifindex: link.ifindex, created: true }
   }

@@ -9,5 +9,5 @@ import { runScenario } from '../support/scenario.ts'
 t.setTimeout(600_000)
 
 t.test('faults of the kernel', (t) =>
-  runScenario(t, { program: 'kernel-faults', suite: 'bookworm', seconds: 500 }),
+  runScenario(t, { program: 'kernel-faults', needsVrf: true, suite: 'bookworm', seconds: 500 }),
 )
