@@ -21,6 +21,8 @@ import { type ClusterAddresses, circuitRules, homeRules, innerRules } from './ta
 
 /** 240.0.0.0/4: no host has such an address, and the kernel routes to it all the same. */
 const CLASS_E = 0xf0000000
+/** The next hops of all IPv4 SIDs by a table. */
+export const TABLE_NEXT_HOPS: RulePrefix = { address: Uint8Array.of(240, 0, 0, 0), bits: 4 }
 const LOOPBACK = 1
 const NEAR_END = /^sr(\d+)$/
 

@@ -6,13 +6,14 @@
  */
 import { Behavior } from '../wire/endpoint-behavior.ts'
 import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
-import { nearEndTable, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
+import { nearEndTable, TABLE_NEXT_HOPS, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
+import { ALIASES } from './gateway-aliases.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { LocalSid } from './kernel.ts'
 import { coreLinks, OpenIngress } from './open-ingress.ts'
 import { prepareNamespace } from './preflight.ts'
 import { SourceBindings } from './source-bindings.ts'
-import { localRules, ownRules } from './table-rules.ts'
+import { localRules, ownRules, sidRules } from './table-rules.ts'
 
 export class TableDataplane implements Dataplane {
   readonly mode = 'table'
@@ -24,6 +25,8 @@ export class TableDataplane implements Dataplane {
   readonly #sources: SourceBindings
   readonly #vrfs: TableVrf[] = []
   readonly #ingress: OpenIngress
+  /** Some SIDs lead straight to gateways. */
+  #hasStraight = false
 
   constructor(ports: TablePorts, why: string) {
     this.why = why
@@ -37,6 +40,7 @@ export class TableDataplane implements Dataplane {
   }
 
   addVrf(request: VrfRequest): VrfPlane {
+    this.#hasStraight ||= request.straight
     const vrf = new TableVrf(this.#ports, this.#sources, request)
     this.#vrfs.push(vrf)
     return vrf
@@ -62,7 +66,11 @@ export class TableDataplane implements Dataplane {
   async settle(known: Interfaces): Promise<void> {
     const { rules } = this.#ports
     const own = [...known.links].filter((link) => this.#vrfs.some((vrf) => vrf.enters(link)))
-    await this.#ingress.open([...own, ...coreLinks(known)])
+    const core = coreLinks(known)
+    await this.#ingress.open([...own, ...core])
+    const names = core.filter((link) => !own.includes(link)).map(({ name }) => name)
+    const aliases = this.#hasStraight ? ALIASES : []
+    this.#sources.setSidRules(sidRules(names, [TABLE_NEXT_HOPS, ...aliases]))
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
     rules.set('own', ownRules(known.addresses, tableOf))

@@ -1,6 +1,7 @@
 /** The data plane over VRF devices: End.DT46, End.DT4 and End.DT6 by `vrftable`. */
 import type { Logger } from '../base/logger.ts'
 import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
+import { ALIASES } from './gateway-aliases.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { InterfaceAddress, Kernel, Link, LocalSid, RulePrefix, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
@@ -8,7 +9,7 @@ import { coreLinks, OpenIngress } from './open-ingress.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
-import type { ClusterAddresses } from './table-rules.ts'
+import { type ClusterAddresses, sidRules } from './table-rules.ts'
 
 export class VrfDataplane implements Dataplane {
   readonly mode = 'vrf'
@@ -54,7 +55,16 @@ export class VrfDataplane implements Dataplane {
   }
 
   async settle(known: Interfaces): Promise<void> {
-    if (this.#hasStraight) await this.#ingress.open(coreLinks(known))
+    if (this.#hasStraight) {
+      const core = coreLinks(known)
+      await this.#ingress.open(core)
+      this.#sources.setSidRules(
+        sidRules(
+          core.map(({ name }) => name),
+          ALIASES,
+        ),
+      )
+    }
     await this.#rules.flush()
   }
 

@@ -14,7 +14,13 @@ import { hexOf, putU32 } from '../base/bytes.ts'
 import type { NextHopId } from '../rib/next-hop.ts'
 import type { FibState, FibTable } from './fib-table.ts'
 import { networkWords } from './interfaces.ts'
-import { type KernelDump, type KernelRoute, type NexthopContent, RouteKind } from './kernel.ts'
+import {
+  type KernelDump,
+  type KernelRoute,
+  type NexthopContent,
+  RouteKind,
+  type RulePrefix,
+} from './kernel.ts'
 import { isGroup } from './nexthop-entry.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 import { RT_TABLE_MAIN } from './rtnetlink-constants.ts'
@@ -23,6 +29,11 @@ import { RT_TABLE_MAIN } from './rtnetlink-constants.ts'
 const FIRST = 256
 const END = 0x1000000
 const COVER_BITS = { 4: 8, 6: 104 } as const
+/** All aliases. */
+export const ALIASES: readonly RulePrefix[] = [
+  { address: new Uint8Array(4), bits: COVER_BITS[4] },
+  { address: new Uint8Array(16), bits: COVER_BITS[6] },
+]
 const HOST_BITS = { 4: 32, 6: 128 } as const
 
 interface Alias {

@@ -16,8 +16,11 @@ export function coreLinks(known: Interfaces): Link[] {
     if (!isLinkLocal(address)) numbered.add(ifindex)
   }
   return [...known.links].filter(
-    ({ ifindex, kind, master }) =>
-      master === 0 && kind !== 'vrf' && (kind !== 'veth' || numbered.has(ifindex)),
+    ({ ifindex, name, kind, master }) =>
+      name !== LOOPBACK &&
+      master === 0 &&
+      kind !== 'vrf' &&
+      (kind !== 'veth' || numbered.has(ifindex)),
   )
 }
 
@@ -38,7 +41,7 @@ export class OpenIngress {
 
   async open(links: Iterable<Link>): Promise<void> {
     for (const { ifindex, name } of links) {
-      if (name === LOOPBACK || this.#open.has(ifindex)) continue
+      if (this.#open.has(ifindex)) continue
       this.#open.add(ifindex)
       for (const problem of await prepareIngress(this.#kernel, name)) {
         this.#problems.add(problem)

@@ -25,6 +25,8 @@ export const RulePriority = {
   OWN: 1980,
   /** What it would send to a network that two VRFs are on. */
   SHARED: 1981,
+  /** From a SID to its next hop: before what comes from a prefix of this node. */
+  SID: 1985,
   /** From a prefix of this node: to its own network, to another's, to the cluster; then to the VRF. */
   SAME_NETWORK: 1990,
   OTHER_NETWORK: 1991,
@@ -90,6 +92,19 @@ export function homeRules(name: string, to: RulePrefix): WantedRule[] {
     { family, priority: RulePriority.HOME, iif: name, to, table: RT_TABLE_MAIN },
     { family, priority: RulePriority.CLOSED, iif: name },
   ]
+}
+
+/**
+ * Linux looks the next hop of End.DX4 and End.DX6 up with the source of the packet inside. That may
+ * be an address of one customer elsewhere and another's on this node: the source's rules would
+ * take it into the other VRF. `links`: by which SRv6 comes in.
+ */
+export function sidRules(links: readonly string[], nextHops: readonly RulePrefix[]): WantedRule[] {
+  return links.flatMap((iif) =>
+    nextHops.map((to) => {
+      return { family: familyOf(to), priority: RulePriority.SID, iif, to, table: RT_TABLE_MAIN }
+    }),
+  )
 }
 
 /** Addresses that what this node's own prefixes send reaches without the VPN, or not at all. */

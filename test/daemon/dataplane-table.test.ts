@@ -129,6 +129,24 @@ t.test('a new start takes over pair, rules and SIDs as they are', async (t) => {
   )
 })
 
+t.test('SIDs have their way before the rules of sources, as long as there are any', async (t) => {
+  const kernel = bareKernel()
+  const { speaker } = await Router.start(config(), kernel)
+  const rulesAt = () => kernel.rulesAsText.filter((text) => text.startsWith('IPv4 1985:'))
+  t.same(rulesAt(), [])
+  const [red] = speaker.vrfs
+  const prefix = { address: address('10.244.8.0'), bits: 26 }
+  red!.plane.bindSource(prefix)
+  await speaker.dataplane.settleSources()
+  t.same(rulesAt(), ['IPv4 1985: from all to 240.0.0.0/4 iif core lookup 254'])
+  kernel.addLink('core2')
+  await speaker.follower.look()
+  t.equal(rulesAt().length, 2)
+  red!.plane.unbindSource(prefix, false)
+  await speaker.dataplane.settleSources()
+  t.same(rulesAt(), [])
+})
+
 t.test('on-stop: remove leaves the kernel as it was', async (t) => {
   const kernel = bareKernel()
   const before = { rules: kernel.rulesAsText.toSorted(), links: kernel.linkList.length }

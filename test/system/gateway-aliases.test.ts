@@ -7,12 +7,15 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
-import { GatewayAliases } from '../../src/fib/gateway-aliases.ts'
+import { ALIASES, GatewayAliases } from '../../src/fib/gateway-aliases.ts'
 import type { LocalSid } from '../../src/fib/kernel.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
 import { NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { adoptKernel } from '../../src/fib/reconcile.ts'
+import { RuleTable } from '../../src/fib/rule-table.ts'
+import { SourceBindings } from '../../src/fib/source-bindings.ts'
+import { sidRules } from '../../src/fib/table-rules.ts'
 import type { NextHopId } from '../../src/rib/next-hop.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { Behavior } from '../../src/wire/registry.ts'
@@ -133,6 +136,25 @@ async function inNamespace(): Promise<void> {
       ways.map(([family], k) => reach(SIDS[k]!, family)),
       ['a', 'b', 'a', 'b', 'a', 'b'],
     )
+  })
+
+  await t.test('also what comes from addresses that on this node are another VRF’s', async (t) => {
+    run(`ip route add default via 172.16.0.2 dev b table 77
+      ip -6 route add default via 2001:db8:16::2 dev b table 77`)
+    const rules = new RuleTable(kernel, silentLogger, [])
+    const sources = new SourceBindings(rules, { prefixes: [], pools: new Map() })
+    sources.setSidRules(sidRules(['core'], ALIASES))
+    const bound = [
+      { address: parseAddress('10.9.0.1'), bits: 32 },
+      { address: parseAddress('2001:db8:9::1'), bits: 128 },
+    ]
+    for (const prefix of bound) sources.bind(prefix, 77)
+    await rules.flush()
+    t.same([reach(SIDS[0]!, 4), reach(SIDS[2]!, 6)], ['a', 'a'])
+    for (const prefix of bound) sources.unbind(prefix, 77)
+    rules.sweep()
+    await rules.flush()
+    t.notMatch(run('ip rule; ip -6 rule'), /proto 152/, 'no source, no rule')
   })
 
   await t.test('a second life finds where each leads, and writes nothing', async (t) => {
