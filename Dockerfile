@@ -1,9 +1,13 @@
-# srv6d and srv6d-cli on Node 20. Run it in the host's network namespace:
-#   docker run --network host --cap-add NET_ADMIN -v /etc/srv6d:/etc/srv6d:ro -v /run/srv6d:/run/srv6d srv6d
-# The sysctls of systemd/srv6d.sysctl.conf are the host's affair: a container may not write them.
+# srv6d and srv6d-cli on Node 20, not as root. In the host's network namespace:
+#   docker run --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW \
+#     --cap-add NET_BIND_SERVICE -v /etc/srv6d:/etc/srv6d:ro srv6d
+# Kubernetes: deploy/kubernetes/. The sysctls of systemd/srv6d.sysctl.conf are the host's affair: a
+# container may not write them.
 ARG NODE=node:20-bookworm-slim
+ARG BASE=debian:bookworm-slim
 
 FROM ${NODE} AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends libcap2-bin
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -11,30 +15,37 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
 RUN npm run build
-
-FROM ${NODE} AS modules
-WORKDIR /src
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
-
-FROM ${NODE}
-# Not root: the capabilities sit on a copy of node that runs the daemon alone. Without
-# --cap-add NET_ADMIN that copy does not start ("operation not permitted").
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libcap2-bin \
-    && mkdir -p /usr/local/lib/srv6d \
-    && cp /usr/local/bin/node /usr/local/lib/srv6d/node \
-    && setcap cap_net_admin,cap_net_bind_service,cap_net_raw+ep /usr/local/lib/srv6d/node \
-    && apt-get purge --yes --auto-remove libcap2-bin \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 179 --user-group --no-create-home srv6d \
-    && install --directory --owner srv6d --group srv6d --mode 0750 /run/srv6d
-WORKDIR /usr/local/share/srv6d
-COPY --from=modules /src/node_modules node_modules
-COPY --from=build /src/dist/srv6d.js /src/dist/fib-worker.js /src/dist/srv6d-cli.js dist/
+# The programs are bundles; of the packages only koffi is beside them, for this platform and without
+# its sources.
+WORKDIR /out/usr/local/share/srv6d
+RUN mkdir -p dist node_modules \
+    && cp /src/dist/srv6d.js /src/dist/fib-worker.js /src/dist/srv6d-cli.js dist/ \
+    && cp -a /src/node_modules/koffi /src/node_modules/@koromix node_modules/ \
+    && cd node_modules \
+    && rm -rf koffi/doc koffi/lib koffi/vendor koffi/cnoke.cjs @koromix/*/musl_* \
+    && find . -type f ! -name '*.js' ! -name '*.cjs' ! -name '*.json' ! -name '*.node' ! -name 'LICENSE*' -delete \
+    && find . -type d -empty -delete
+# Not root: setpriv hands the capabilities it has by its file on to Node, as ambient ones. Node itself
+# has none, so srv6d-cli has none either.
+RUN mkdir -p /out/usr/local/bin /out/usr/local/lib/srv6d \
+    && cp /usr/local/bin/node /out/usr/local/bin/ \
+    && ln -s /usr/local/share/srv6d/dist/srv6d-cli.js /out/usr/local/bin/srv6d-cli \
+    && cp /usr/bin/setpriv /out/usr/local/lib/srv6d/ \
+    && setcap cap_net_admin,cap_net_bind_service,cap_net_raw+ep /out/usr/local/lib/srv6d/setpriv
 COPY package.json LICENSE ./
 COPY conf conf
-RUN ln -s /usr/local/share/srv6d/dist/srv6d-cli.js /usr/local/bin/srv6d-cli
-USER srv6d
-ENTRYPOINT ["/usr/local/lib/srv6d/node", "/usr/local/share/srv6d/dist/srv6d.js"]
+
+FROM ${BASE}
+COPY --from=build /out/ /
+RUN ! ldd /usr/local/bin/node | grep 'not found' \
+    && useradd --system --uid 179 --user-group --no-create-home srv6d \
+    && install --directory --owner srv6d --group srv6d --mode 0750 /run/srv6d
+ENV NODE_ENV=production
+USER 179:179
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["/usr/local/bin/srv6d-cli", "show", "status"]
+ENTRYPOINT ["/usr/local/lib/srv6d/setpriv", \
+    "--inh-caps", "+net_admin,+net_bind_service,+net_raw", \
+    "--ambient-caps", "+net_admin,+net_bind_service,+net_raw", "--", \
+    "/usr/local/bin/node", "/usr/local/share/srv6d/dist/srv6d.js"]
 CMD ["-c", "/etc/srv6d/srv6d.yaml"]

@@ -21,6 +21,8 @@ const MACHINE = {
 const TESTS = {
   tcpdump: 'tcpdump',
   mmdebstrap: 'mmdebstrap',
+  buildah: 'buildah',
+  getcap: 'libcap2-bin',
   tshark: 'tshark',
   bpftool: 'bpftool',
   gobgpd: 'gobgpd',
