@@ -20,7 +20,7 @@ import {
 } from '../wire/address.ts'
 import { formatAsPath } from '../wire/as-path.ts'
 import { behaviorName } from '../wire/endpoint-behavior.ts'
-import { readServiceSid, ServiceSid } from '../wire/prefix-sid.ts'
+import { readServiceSid, rebuildSid, ServiceSid } from '../wire/prefix-sid.ts'
 import { Attr, Family, familySpec } from '../wire/registry.ts'
 import {
   type FamilyName,
@@ -203,7 +203,7 @@ function whyNotAnnounced(
 
 function pathOf(
   speaker: Speaker,
-  { rib, vrf }: Table,
+  { rib }: Table,
   path: PathId,
   best: boolean,
   fibRow: FibRow | 0,
@@ -224,7 +224,7 @@ function pathOf(
     neighbor: peer === peers.local ? null : peer.name,
     rd: kind === PathKind.IMPORTED ? sourceRd(speaker, rib, path) : null,
     nextHop: nextHopText(speaker, rib, path),
-    ...serviceOf(speaker, rib, path, vrf !== null),
+    ...serviceOf(speaker, rib, path),
     asPath: attrs.find(set, Attr.AS_PATH)
       ? formatAsPath(attrs.bytes, attrs.valueAt, attrs.valueEnd)
       : '',
@@ -310,23 +310,19 @@ function serviceOf(
   speaker: Speaker,
   rib: LocRib,
   path: PathId,
-  rebuilt: boolean,
 ): Pick<RoutePath, 'sid' | 'behavior' | 'label'> {
-  const { attrs, nextHops } = speaker.context
-  const { paths } = rib
-  const hasLabel = paths.labelOf(path) !== 0
-  const label = hasLabel ? paths.labelOf(path) >>> 4 : null
-  if (!attrs.find(paths.attrsOf(path), Attr.PREFIX_SID)) return { sid: null, behavior: null, label }
+  const { attrs } = speaker.context
+  const field = rib.paths.labelOf(path)
+  const label = field === 0 ? null : field >>> 4
+  const set = rib.paths.attrsOf(path)
+  if (!attrs.find(set, Attr.PREFIX_SID)) return { sid: null, behavior: null, label }
   const isV4 = familySpec(rib.family).addressBytes === 4
   const sid = new ServiceSid()
   readServiceSid(attrs.bytes, attrs.valueAt, attrs.valueEnd, sid, isV4, !isV4)
   if (sid.family === 0 || sid.sidAt === 0) return { sid: null, behavior: null, label }
-  const id = paths.nextHopOf(path)
-  const isSid = rebuilt && id !== NONE && nextHops.kindOf(id) === NextHopKind.SID
-  const text = isSid
-    ? addressText(nextHops.addressOf(id))
-    : formatAddress(attrs.bytes, sid.sidAt, 16)
-  return { sid: text, behavior: behaviorName(sid.behavior), label }
+  const whole = new Uint8Array(16)
+  rebuildSid(sid, attrs.bytes, field, whole, 0)
+  return { sid: formatAddress(whole, 0, 16), behavior: behaviorName(sid.behavior), label }
 }
 
 function listOf(

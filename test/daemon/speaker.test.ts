@@ -3,7 +3,7 @@
  * gets and what neighbours are told on the other.
  */
 import t from 'tap'
-import type { RoutePath } from '../../src/daemon/api-schema.ts'
+import type { RoutePath, RouteQuery } from '../../src/daemon/api-schema.ts'
 import { Errno } from '../../src/fib/kernel-error.ts'
 import {
   address,
@@ -517,6 +517,23 @@ t.test(
     t.same(told, ['65000:110 10.1.0.0/24'], 'what was imported is not exported again')
     await ce.send(ce4Gone(['10.1.0.0/24']))
     t.notOk(router.fib(20).join().includes('10.1.0.0/24'))
+  },
+)
+
+t.test(
+  'show: the SID is whole in the VPN table too, ours and one of which the label has a part',
+  async (t) => {
+    const { router, remote, ce } = await pe()
+    await remote.up()
+    await ce.up()
+    await ce.send(ce4(['10.1.0.0/24']))
+    await remote.send(vpn(['10.2.0.0/24']))
+    const sidsOf = (query: RouteQuery) =>
+      router.show.routes(query).flatMap(({ paths }) => paths.map(({ sid }) => sid))
+    t.strictSame(sidsOf({ table: 'vpn', prefix: '10.2.0.0/24' }), [SID])
+    t.strictSame(sidsOf({ vrf: 'red', prefix: '10.2.0.0/24' }), [SID])
+    const [own] = router.show.sids()
+    t.strictSame(sidsOf({ table: 'vpn', prefix: '10.1.0.0/24' }), [own!.sid])
   },
 )
 
