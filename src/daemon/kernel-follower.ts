@@ -256,6 +256,8 @@ export class KernelFollower implements KernelWatcher {
       await this.#follow()
     } catch (error) {
       this.#ports.log.error({ err: error }, 'reading the kernel failed')
+      // What was to be looked at is no more noted.
+      this.#overflown = true
     }
     this.#looking = false
     this.#lookedAt = this.#ports.clock.now()

@@ -103,8 +103,16 @@ export class RuleTable {
     do {
       this.#again = false
       const known = this.#known
-      if (this.#mustLook || known === null || !this.#swept) await this.#look()
-      else await this.#bringChanges(known)
+      const looks = this.#mustLook || known === null || !this.#swept
+      this.#mustLook = false
+      try {
+        if (looks) await this.#look()
+        else await this.#bringChanges(known)
+      } catch (error) {
+        // What was to be done is no more noted: only a look tells.
+        this.#mustLook = true
+        throw error
+      }
     } while (this.#again)
   }
 
@@ -125,7 +133,6 @@ export class RuleTable {
   }
 
   async #look(): Promise<void> {
-    this.#mustLook = false
     this.#changed.clear()
     const have = await this.#kernel.rules()
     const ours = byText(have.filter((rule) => rule.protocol === RTPROT_SRV6D))

@@ -1,5 +1,6 @@
 /** The daemon on a kernel without VRF devices: what it makes of VRFs there, and what it leaves. */
 import t from 'tap'
+import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { address } from '../support/builder.ts'
 import type { FakeKernel } from '../support/fake-kernel.ts'
 import { LogLines } from '../support/log-lines.ts'
@@ -236,6 +237,44 @@ t.test('others delete rules: they are put back', async (t) => {
   await router.kernelChanged('rule')
   const ours = before.filter((text) => !/ (32766|32767):/.test(text))
   t.same(kernel.rulesAsText.toSorted(), ours)
+})
+
+t.test('the kernel cannot be read just then: it is read again', async (t) => {
+  const kernel = bareKernel()
+  const router = await Router.start(config(), kernel)
+  const before = kernel.rulesAsText.toSorted()
+  kernel.ruleList.length = 0
+  const { rules } = kernel
+  kernel.rules = async () => {
+    kernel.rules = rules
+    throw new KernelError('list ip rules', Errno.EIO)
+  }
+  await router.kernelChanged('rule')
+  t.same(kernel.rulesAsText, [])
+  await router.pass(2)
+  const ours = before.filter((text) => !/ (32766|32767):/.test(text))
+  t.same(kernel.rulesAsText.toSorted(), ours)
+})
+
+t.test('rules that could not be written are found missing by the next look', async (t) => {
+  const kernel = bareKernel()
+  const { speaker } = await Router.start(config(), kernel)
+  const { putRule } = kernel
+  kernel.putRule = async () => {
+    kernel.putRule = putRule
+    throw new Error('the socket is closed')
+  }
+  const [red, blue] = speaker.vrfs
+  red!.plane.bindSource({ address: address('10.244.8.0'), bits: 26 })
+  await t.rejects(speaker.dataplane.settleSources())
+  blue!.plane.bindSource({ address: address('10.244.12.0'), bits: 26 })
+  await speaker.dataplane.settleSources()
+  for (const [prefix, table] of [
+    ['10.244.8.0', 10],
+    ['10.244.12.0', 20],
+  ]) {
+    t.ok(kernel.rulesAsText.includes(`IPv4 2000: from ${prefix}/26 lookup ${table}`))
+  }
 })
 
 t.test(
