@@ -22,7 +22,11 @@ export interface Manifest {
 }
 
 export function readManifests(file: string): Manifest[] {
-  return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => {
+  return parseManifests(readFileSync(file, 'utf8'))
+}
+
+export function parseManifests(text: string): Manifest[] {
+  return parseAllDocuments(text).map((document) => {
     if (document.errors[0]) throw document.errors[0]
     return document.toJS() as Manifest
   })
