@@ -7,6 +7,9 @@ import type { Logger } from '../base/logger.ts'
 import type { MapOp, MapStore } from './bpftool.ts'
 import { CILIUM_MAPS, type CiliumEntry, type CiliumMap, vrfIdOf } from './cilium-maps.ts'
 
+/** Refused entries that a watch tries again: each costs a process of bpftool. */
+const RETRIES = 50
+
 export class CiliumMapTable {
   readonly #store: MapStore
   readonly #log: Logger
@@ -84,7 +87,7 @@ export class CiliumMapTable {
     return this.#then(() => this.#flush())
   }
 
-  /** Looks whether the agent has made its maps anew, and puts back what is ours. */
+  /** Looks whether the agent has made its maps anew, puts back what is ours, tries again what was refused. */
   watch(): Promise<void> {
     return this.#then(async () => {
       for (const map of CILIUM_MAPS) {
@@ -93,6 +96,7 @@ export class CiliumMapTable {
         this.#log.warn({ map }, id === undefined ? 'eBPF map is gone' : 'eBPF map was made anew')
         await this.#loadMap(map)
       }
+      for (const key of [...this.#refused.keys()].slice(0, RETRIES)) this.#dirty.add(key)
       await this.#flush()
     })
   }
@@ -128,7 +132,13 @@ export class CiliumMapTable {
       else if (!want && have) ops.push({ op: 'delete', entry: have })
       else this.#refused.delete(key)
     }
-    if (ops.length > 0) await this.#write(ops)
+    if (ops.length === 0) return
+    try {
+      await this.#write(ops)
+    } catch (error) {
+      for (const { entry } of ops) this.#dirty.add(keyOf(entry))
+      throw error
+    }
   }
 
   async #write(ops: readonly MapOp[]): Promise<void> {

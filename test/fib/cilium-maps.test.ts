@@ -191,6 +191,29 @@ t.test('maps that the agent made anew are filled again', async (t) => {
   t.equal(store.all().length, 2)
 })
 
+t.test('what a map refused, or bpftool could not write, is tried again', async (t) => {
+  const store = new FakeStore()
+  const table = new CiliumMapTable(store, [7], silentLogger)
+  await table.load()
+  const entry = sidEntry(SID, 7)
+  store.refuse = () => 'Error: update failed: No space left on device'
+  table.set(entry)
+  await table.flush()
+  t.same(table.counts, { wanted: 1, installed: 0 })
+  store.refuse = () => undefined
+  await table.watch()
+  t.same(table.counts, { wanted: 1, installed: 1 })
+  t.same(table.problems, [])
+  store.refuse = () => {
+    throw new Error('bpftool is not installed')
+  }
+  table.delete(entry)
+  await t.rejects(table.flush())
+  store.refuse = () => undefined
+  await table.watch()
+  t.same([...table.found('cilium_srv6_sid')], [])
+})
+
 t.test('what a map refuses stays with its reason', async (t) => {
   const store = new FakeStore()
   const table = new CiliumMapTable(store, [10], silentLogger)
