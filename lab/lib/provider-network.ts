@@ -18,6 +18,7 @@ import {
   type Customer,
   ceOf,
   FORWARDING,
+  locatorOf,
   loopback,
   NO_RP_FILTER,
   peOf,
@@ -107,6 +108,8 @@ export async function buildProviderNetwork(vrfDevices: boolean, apart: boolean):
   if (!vrfDevices) return
   t.sysctl('pe2', 'net.vrf.strict_mode=1')
   for (const c of CUSTOMERS) {
+    // FRR does not keep what it encapsulates from the customer's own default route
+    t.ip('pe2', `route add throw ${locatorOf(1)} table ${TABLE[c]}`)
     for (const f of FAMILIES) {
       t.ip('pe2', `route add default via ${site(2, f).ce} table ${TABLE[c]}`)
     }
