@@ -136,8 +136,12 @@ export class LocalSidTable {
         entry.have = wanted ? sid : undefined
       }
       entry.error = undefined
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error
+    } catch (thrown) {
+      // What is no answer of the kernel is kept and tried again all the same.
+      const error =
+        thrown instanceof KernelError
+          ? thrown
+          : new KernelError('SID', Errno.EIO, (thrown as Error).message)
       // The same refusal again is no news.
       if (entry.error?.message !== error.message && !isDeviceDown(error.errno)) {
         this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')

@@ -93,6 +93,21 @@ t.test('a device that went down and up: all of it comes back', async (t) => {
   t.equal(kernel.nexthops.size, 1)
 })
 
+t.test('a SID that no kernel refused, but that was not written, is tried again', async (t) => {
+  const { kernel, vrf } = await host()
+  const { sids } = life(kernel)
+  const { putLocalSid } = kernel
+  kernel.putLocalSid = () => Promise.reject(new Error('bpftool is not installed'))
+  sids.want(sid(1, vrf))
+  await sids.flush()
+  t.match(sids.whyOf(sid(1, vrf)), 'bpftool is not installed')
+  t.match(sids.counts, { wanted: 1, installed: 0, failed: 1 })
+  kernel.putLocalSid = putLocalSid
+  sids.retryFailed()
+  await sids.flush()
+  t.match(sids.counts, { wanted: 1, installed: 1, failed: 0 })
+})
+
 t.test('a SID: refused with the reason, changed, and left alone when it is right', async (t) => {
   const { kernel, vrf } = await host()
   const { sids } = life(kernel)
