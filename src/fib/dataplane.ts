@@ -1,7 +1,8 @@
 /**
  * What an L3VPN needs of the kernel, a port: what a VRF is there, which interfaces are its, what its
- * SIDs do, where a CE's session leaves. Behind it one file a way: dataplane-vrf.ts (VRF devices) and
- * dataplane-table.ts (ip rules). Routes and nexthop objects are the same for both.
+ * SIDs do, where a CE's session leaves. Behind it one file a way: dataplane-vrf.ts (VRF devices),
+ * dataplane-table.ts (ip rules), dataplane-cilium.ts (Cilium's eBPF maps). Routes and nexthop objects
+ * are the same for the first two.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Interfaces } from './interfaces.ts'
