@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Logger } from '../../src/base/logger.ts'
 import { silentLogger } from '../../src/base/logger.ts'
+import type { HealthPorts } from '../../src/daemon/api-app.ts'
 import { startApi } from '../../src/daemon/api-server.ts'
 import { startMonitor } from '../../src/daemon/monitor-server.ts'
 import {
@@ -44,7 +45,7 @@ function get(socketPath: string, path: string, method = 'GET'): Promise<Reply> {
 }
 
 /** A server over a fresh socket, closed when the test ends. */
-async function serve(t: Test, options: { ready?: () => boolean } = {}) {
+async function serve(t: Test, options: Pick<HealthPorts, 'ready' | 'metrics'> = {}) {
   const socket = join(tempFolder(t), 'api.sock')
   const errors: string[] = []
   const log: Logger = {
@@ -279,6 +280,13 @@ t.test('the address for monitoring has metrics and health, and nothing else', as
   const others = ['routes', 'neighbors', 'vrfs', 'sids', 'locators', 'doctor', 'status']
   for (const path of others) t.equal((await ask(`/v1/${path}`)).status, 404, path)
   t.equal((await ask('/metrics', 'POST')).status, 404)
+})
+
+t.test('the socket has the metrics too, where there are any', async (t) => {
+  const metrics = { contentType: 'text/plain; version=0.0.4', text: async () => '7' }
+  const { get } = await serve(t, { metrics })
+  t.match(await get('/metrics'), { status: 200, type: metrics.contentType, body: 7 })
+  t.equal((await (await serve(t)).get('/metrics')).status, 404)
 })
 
 t.test('an address that is taken is refused by its name in the file', async (t) => {
