@@ -10,7 +10,7 @@ import { nearEndTable, TABLE_NEXT_HOPS, type TablePorts, TableVrf } from './data
 import { ALIASES } from './gateway-aliases.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { LocalSid } from './kernel.ts'
-import { coreLinks, OpenIngress } from './open-ingress.ts'
+import { coreLinks, OpenIngress, sidIngress } from './open-ingress.ts'
 import { prepareNamespace } from './preflight.ts'
 import { SourceBindings } from './source-bindings.ts'
 import { localRules, ownRules, sidRules } from './table-rules.ts'
@@ -66,11 +66,11 @@ export class TableDataplane implements Dataplane {
   async settle(known: Interfaces): Promise<void> {
     const { rules } = this.#ports
     const own = [...known.links].filter((link) => this.#vrfs.some((vrf) => vrf.enters(link)))
-    const core = coreLinks(known)
-    await this.#ingress.open([...own, ...core])
-    const names = core.filter((link) => !own.includes(link)).map(({ name }) => name)
+    await this.#ingress.open([...own, ...coreLinks(known)])
+    const circuits = own.map(({ name }) => name)
+    const ingress = sidIngress(known).filter((name) => !circuits.includes(name))
     const aliases = this.#hasStraight ? ALIASES : []
-    this.#sources.setSidRules(sidRules(names, [TABLE_NEXT_HOPS, ...aliases]))
+    this.#sources.setSidRules(sidRules(ingress, [TABLE_NEXT_HOPS, ...aliases]))
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
     rules.set('own', ownRules(known.addresses, tableOf))

@@ -5,7 +5,7 @@ import { ALIASES } from './gateway-aliases.ts'
 import type { Interfaces } from './interfaces.ts'
 import type { InterfaceAddress, Kernel, Link, LocalSid, RulePrefix, SidTarget } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
-import { coreLinks, OpenIngress } from './open-ingress.ts'
+import { coreLinks, OpenIngress, sidIngress } from './open-ingress.ts'
 import { prepareNamespace, prepareVrfDevice } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
@@ -56,14 +56,8 @@ export class VrfDataplane implements Dataplane {
 
   async settle(known: Interfaces): Promise<void> {
     if (this.#hasStraight) {
-      const core = coreLinks(known)
-      await this.#ingress.open(core)
-      this.#sources.setSidRules(
-        sidRules(
-          core.map(({ name }) => name),
-          ALIASES,
-        ),
-      )
+      await this.#ingress.open(coreLinks(known))
+      this.#sources.setSidRules(sidRules(sidIngress(known), ALIASES))
     }
     await this.#rules.flush()
   }

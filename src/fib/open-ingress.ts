@@ -24,6 +24,18 @@ export function coreLinks(known: Interfaces): Link[] {
   )
 }
 
+/** Names of those that SIDs are sent to by: a pod's veth has the address of a host at most. */
+export function sidIngress(known: Interfaces): string[] {
+  const onNetwork = new Set<number>()
+  for (const { ifindex, address, bits } of known.addresses) {
+    if (!isLinkLocal(address) && bits < address.length * 8) onNetwork.add(ifindex)
+  }
+  const links = coreLinks(known).filter(
+    ({ ifindex, kind }) => kind !== 'veth' || onNetwork.has(ifindex),
+  )
+  return links.map(({ name }) => name)
+}
+
 export class OpenIngress {
   readonly #kernel: Kernel
   readonly #log: Logger

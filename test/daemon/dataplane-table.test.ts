@@ -141,8 +141,15 @@ t.test('SIDs have their way before the rules of sources, as long as there are an
   await speaker.dataplane.settleSources()
   t.same(rulesAt(), ['IPv4 1985: from all to 240.0.0.0/4 iif core lookup 254'])
   kernel.addLink('core2')
+  const pod = kernel.addLink('veth1', { kind: 'veth' })
+  kernel.addressList.push({
+    ...{ ifindex: pod.ifindex, address: address('10.244.8.1'), bits: 32, scope: 0, flags: 0x80 },
+  })
   await speaker.follower.look()
-  t.equal(rulesAt().length, 2)
+  t.same(rulesAt().toSorted(), [
+    'IPv4 1985: from all to 240.0.0.0/4 iif core lookup 254',
+    'IPv4 1985: from all to 240.0.0.0/4 iif core2 lookup 254',
+  ])
   red!.plane.unbindSource(prefix, false)
   await speaker.dataplane.settleSources()
   t.same(rulesAt(), [])
