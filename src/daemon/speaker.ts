@@ -108,7 +108,7 @@ export class Speaker {
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
     this.node = new NodeNetworks(this.context, log.child({ in: 'networks' }), () =>
-      Promise.all([this.dataplane.settleSources(), this.fib.flush()]),
+      Promise.all([this.#settleSources(), this.fib.flush()]),
     )
     const fibLog = log.child({ in: 'fib' })
     this.nexthops = new NexthopTable(kernel, fibLog, clock)
@@ -193,6 +193,16 @@ export class Speaker {
     this.nexthops.stop()
     this.resolver.close()
     if (remove) await removeFromKernel(this)
+  }
+
+  /** What could not be written is the follower's: it tries again until it can. */
+  async #settleSources(): Promise<void> {
+    try {
+      await this.dataplane.settleSources()
+    } catch (error) {
+      this.follower.onRule()
+      throw error
+    }
   }
 
   // ── building ──

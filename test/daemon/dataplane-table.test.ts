@@ -1,10 +1,20 @@
 /** The daemon on a kernel without VRF devices: what it makes of VRFs there, and what it leaves. */
 import t from 'tap'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
-import { address } from '../support/builder.ts'
+import {
+  address,
+  asPath,
+  largeCommunities,
+  nextHop,
+  origin,
+  prefix,
+  update,
+} from '../support/builder.ts'
 import type { FakeKernel } from '../support/fake-kernel.ts'
+import { FakeTransport } from '../support/fake-socket.ts'
 import { LogLines } from '../support/log-lines.ts'
 import { calm, peKernel, Router } from '../support/router.ts'
+import { goodOpen, keepalive } from '../support/scripted-peer.ts'
 
 const config = (more = '') => `
 router: { as: 65000, router-id: 192.0.2.1, source: "2001:db8:ffff::1" }
@@ -282,6 +292,33 @@ t.test('rules that could not be written are found missing by the next look', asy
   ]) {
     t.ok(kernel.rulesAsText.includes(`IPv4 2000: from ${prefix}/26 lookup ${table}`))
   }
+})
+
+t.test('a prefix of this node whose rules could not be written: they are soon', async (t) => {
+  const kernel = bareKernel()
+  const pods = '    networks: [{ from: cilium, community: "65000:1:10", pools: [10.244.8.0/22] }]'
+  const yaml = `${config().replace('interfaces: [red]', `interfaces: [red]\n${pods}`)}
+speakers: { cilium: { as: 64512 } }
+`
+  const router = await Router.start(yaml, kernel)
+  const { putRule } = kernel
+  kernel.putRule = async () => {
+    kernel.putRule = putRule
+    throw new Error('no descriptor left')
+  }
+  const { peer } = router.speaker.neighbors.find((each) => each.name === 'cilium')!
+  const transport = new FakeTransport()
+  transport.remoteAddress = '127.0.0.1'
+  peer.accept(transport)
+  transport.receive(goodOpen({ as: 64512, routerId: '10.0.0.1' }, [[1, 1]]), keepalive)
+  const attrs = [origin(0), asPath([64512]), nextHop('127.0.0.1'), largeCommunities('65000:1:10')]
+  transport.receive(update({ attrs, nlri: [prefix('10.244.8.0/26')] }))
+  await calm()
+  const rule = 'IPv4 2000: from 10.244.8.0/26 lookup 10'
+  t.notOk(kernel.rulesAsText.includes(rule))
+  await router.pass(2)
+  t.ok(kernel.rulesAsText.includes(rule))
+  await router.speaker.listeners.close()
 })
 
 t.test(
