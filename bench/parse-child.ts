@@ -46,7 +46,7 @@ function addUp(chunk: Uint8Array): void {
   kept.sum ^= sum
 }
 
-/** Frames and parses; `reads` says whether the NLRI are read too. Nothing is kept of them. */
+/** Frames and parses; `reads` says whether the NLRI are decoded too, into columns where there are such. */
 class Reader implements FrameSink {
   readonly #session: UpdateSession = {
     asn4: true,
