@@ -80,9 +80,12 @@ socket.on('data', (chunk) => {
   if (chunk[18] !== 1) process.stderr.write(`message type ${chunk[18]}\n`)
 })
 
-function say(action: 'come' | 'go', n: number): void {
+/** The time is that before the write: what follows may be there before we go on. */
+function tell(action: 'come' | 'go', n: number, message: Buffer): void {
+  const at = Date.now()
+  socket.write(message)
   const { prefix, network } = podAt(n)
-  process.stdout.write(`${JSON.stringify({ at: Date.now(), action, prefix, network })}\n`)
+  process.stdout.write(`${JSON.stringify({ at, action, prefix, network })}\n`)
 }
 
 /** Catches up with the clock at every tick, so that the rate holds on a busy machine. */
@@ -95,12 +98,10 @@ function churn(): void {
     const due = Math.floor(((performance.now() - from) / 1000) * RATE)
     for (; came < Math.min(due, total); came++) {
       const { octets, network } = podAt(came)
-      socket.write(come(octets, larges[LARGE_POOLS.indexOf(network)]!))
-      say('come', came)
+      tell('come', came, come(octets, larges[LARGE_POOLS.indexOf(network)]!))
     }
     for (; gone < Math.min(due - LIFE * RATE, total); gone++) {
-      socket.write(go(podAt(gone).octets))
-      say('go', gone)
+      tell('go', gone, go(podAt(gone).octets))
     }
     if (gone < total) return
     clearInterval(timer)

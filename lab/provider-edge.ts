@@ -9,6 +9,7 @@ import { Checks, emit } from './lib/checks.ts'
 import { churn } from './lib/churn.ts'
 import { kernelState, routesOf } from './lib/kernel-view.ts'
 import { Monitor } from './lib/monitor.ts'
+import { mustTell } from './lib/mtu-check.ts'
 import { site, TABLE } from './lib/network.ts'
 import { ContinuousPing } from './lib/ping.ts'
 import { LOOSE_TAG, ProviderEdge } from './lib/provider-edge.ts'
@@ -106,6 +107,13 @@ async function checkRetag(): Promise<void> {
   })
 }
 
+async function checkPodsAreTold(): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const name = `IPv${family}: a pod is told which of its packets are too big for the core`
+    await checks.check(name, () => mustTell(1460, PODS.blue.name, site(2, family).ce, family))
+  }
+}
+
 /** Cilium's agent is killed and comes back: nothing is lost meanwhile. */
 async function checkAgentKilled(): Promise<void> {
   await checks.check('an agent that is killed and comes back costs no packet', async () => {
@@ -171,6 +179,7 @@ await inSandbox(async () => {
   if (checks.failed > 0) {
     for (const n of [NODE, 'pe2']) emit({ log: `kernel of ${n}`, tail: await kernelState(n) })
   }
+  if (dataplane === 'table') await checkPodsAreTold()
   await checkRetag()
   await checkChurn()
   await checkAgentKilled()

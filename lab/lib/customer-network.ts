@@ -11,6 +11,7 @@
 import { addCiliumHost, addPod, type Pod, type PodNetwork } from './cluster.ts'
 import { type FrrOptions, frrConfig } from './frr.ts'
 import {
+  addWideCore,
   buildNetwork,
   ceOf,
   FORWARDING,
@@ -57,7 +58,10 @@ export async function buildCustomerNetwork(
   const t = new Topology()
   t.namespace(SECOND)
   t.link(SECOND, 'pe', 'pe2', 'blue2')
-  if (vrfDevices) t.ip('pe2', 'link set blue2 master vrf-blue')
+  if (vrfDevices) {
+    t.ip('pe2', 'link set blue2 master vrf-blue')
+    addWideCore(t, 'pe1')
+  }
   for (const family of FAMILIES) {
     const [s, bits] = [site(3, family), family === 4 ? 24 : 64]
     t.ip('pe2', `addr add ${s.pe}/${bits} dev blue2`)

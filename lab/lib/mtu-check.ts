@@ -13,15 +13,25 @@ export async function checkPathMtu(checks: Checks, overhead: number): Promise<vo
   const largest = LINK_MTU - overhead
   for (const customer of ['red', 'blue'] as const) {
     for (const family of [4, 6] as const) {
-      const pinged = (size: number) => pingOf(size, ceOf(customer, 1), site(2, family).ce, family)
       const name = `path MTU, ${customer} IPv${family}: ${largest} octets pass, of ${LINK_MTU} the sender is told`
-      await checks.check(name, async () => {
-        const seen = [await pinged(largest), await pinged(LINK_MTU), await pinged(largest)]
-        const wanted = ['reply', `${largest}`, 'reply']
-        if (seen.join() !== wanted.join()) throw new Error(seen.join(', '))
-      })
+      await checks.check(name, () =>
+        mustTell(largest, ceOf(customer, 1), site(2, family).ce, family),
+      )
     }
   }
+}
+
+/** Throws unless `largest` octets pass and a sender of more is told that these do. */
+export async function mustTell(
+  largest: number,
+  from: string,
+  to: string,
+  family: 4 | 6,
+): Promise<void> {
+  const pinged = (size: number) => pingOf(size, from, to, family)
+  const seen = [await pinged(largest), await pinged(LINK_MTU), await pinged(largest)]
+  const wanted = ['reply', `${largest}`, 'reply']
+  if (seen.join() !== wanted.join()) throw new Error(seen.join(', '))
 }
 
 async function pingOf(size: number, from: string, to: string, family: 4 | 6): Promise<string> {

@@ -118,6 +118,12 @@ export function addPe(t: Topology, side: Side, pe: string): void {
   }
 }
 
+/** A core with room for the encapsulation: FRR tells nobody of packets too big for it. */
+export function addWideCore(t: Topology, pe1: string): void {
+  for (const n of [pe1, 'pe2']) t.ip(n, 'link set core mtu 1600')
+  t.ip('p', 'link set pe1 mtu 1600', 'link set pe2 mtu 1600')
+}
+
 /** The core router's end of a PE's link, and its routes to that PE. */
 export function addCoreSide(t: Topology, side: Side): void {
   t.ip('p', `addr add ${coreGateway(side)}/64 dev pe${side}`)

@@ -14,6 +14,7 @@ import {
   addCoreSide,
   addPe,
   addSite,
+  addWideCore,
   CUSTOMERS,
   type Customer,
   ceOf,
@@ -104,6 +105,7 @@ export async function buildProviderNetwork(vrfDevices: boolean, apart: boolean):
       t.ip(ceOf(customer, 2), `addr add ${INTERNET[family]}/${whole(family)} dev lo`)
     }
   }
+  if (vrfDevices) addWideCore(t, NODE)
   await t.apply()
   if (!vrfDevices) return
   t.sysctl('pe2', 'net.vrf.strict_mode=1')

@@ -26,16 +26,16 @@ export function icmpRelayOf(speaker: Speaker): IcmpRelay {
  * error quotes the packet, which is none of the other customer's business.
  */
 function routeBack(speaker: Speaker, error: TooBig): ErrorRoute | null {
-  const found = speaker.vrfs.flatMap((vrf) => deviceOfSender(speaker, vrf, error) ?? [])
-  return found.length === 1 ? { device: found[0] } : null
+  const found = speaker.vrfs.flatMap((vrf) => routeToSender(speaker, vrf, error) ?? [])
+  return found.length === 1 ? found[0]! : null
 }
 
-/** The device by which the sender is told, undefined when it did not send from this VRF. */
-function deviceOfSender(
+/** How the sender is told, undefined when it did not send from this VRF. */
+function routeToSender(
   speaker: Speaker,
   { vrf, plane }: VrfInstance,
   error: TooBig,
-): string | undefined {
+): ErrorRoute | undefined {
   const rib = vrf.rib(error.family === 4 ? Family.IPV4_UNICAST : Family.IPV6_UNICAST)
   const bits = error.source.length * 8
   const sender = longestMatch(rib, networkWords(error.source, bits))
@@ -52,7 +52,10 @@ function deviceOfSender(
   for (let path = rib.firstOf(target); path !== NONE; path = paths.nextOf(path)) {
     if (!isRemote(path)) continue
     if (equalBytes(nextHops.addressOf(paths.nextHopOf(path)), 0, error.sid, 0, 16)) {
-      return plane.deviceBy(nextHops.ifindexOf(paths.nextHopOf(best)))
+      const towards = paths.nextHopOf(best)
+      // This node's own prefixes are in the main table.
+      const isHere = towards !== NONE && nextHops.kindOf(towards) === NextHopKind.NODE
+      return { device: isHere ? undefined : plane.deviceBy(nextHops.ifindexOf(towards)) }
     }
   }
   return undefined
