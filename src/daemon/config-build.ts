@@ -156,7 +156,7 @@ function buildNeighbor(entry: NeighborFile | VrfNeighborFile, vrf: string | null
     shutdown: entry.shutdown,
     allowasIn: entry['allowas-in'],
     asOverride: entry['as-override'],
-    maxPrefix: entry['max-prefix'] ?? null,
+    maxPrefix: entry['max-prefix'],
     longLivedStale: entry['long-lived-stale'],
   }
 }

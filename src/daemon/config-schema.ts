@@ -119,8 +119,8 @@ export interface NeighborConfig {
   /** How often our own AS may stand in a received AS_PATH. */
   allowasIn: number
   asOverride: boolean
-  /** Prefixes a family; null: no limit. */
-  maxPrefix: number | null
+  /** Prefixes a family. */
+  maxPrefix: number
   /** Long-lived stale routes to a neighbour without RFC 9494: not told, or told restricted. */
   longLivedStale: 'withhold' | 'tell'
   sidTransposition: 'transposed' | 'full'
@@ -235,18 +235,22 @@ const neighborShape = {
   shutdown: boolean.default(false),
   'allowas-in': wholeNumber(0, 10).default(0),
   'as-override': boolean.default(false),
-  'max-prefix': wholeNumber(1, 4294967295).optional(),
   'long-lived-stale': choice('withhold', 'tell').default('withhold'),
 }
 
+/** No neighbour may cost memory without bound: unless it is said, the limits that IOS XR has. */
+const maxPrefix = (unlessSaid: number) => wholeNumber(1, 4294967295).default(unlessSaid)
+
 export const CoreNeighbor = z.strictObject({
   ...neighborShape,
+  'max-prefix': maxPrefix(2_097_152),
   families: z.array(familyName('vpnv4', 'vpnv6')).default([Family.VPNV4, Family.VPNV6]),
   'sid-transposition': choice('transposed', 'full').default('transposed'),
 })
 
 export const VrfNeighbor = z.strictObject({
   ...neighborShape,
+  'max-prefix': maxPrefix(1_048_576),
   families: z.array(familyName('ipv4-unicast', 'ipv6-unicast')).optional(),
 })
 

@@ -479,7 +479,7 @@ t.test('defaults are filled in, some of them from other keys', async (t) => {
       shutdown: false,
       allowasIn: 0,
       asOverride: false,
-      maxPrefix: null,
+      maxPrefix: 2_097_152,
       longLivedStale: 'withhold',
       sidTransposition: 'transposed',
     },
