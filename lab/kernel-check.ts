@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { silentLogger } from '../src/base/logger.ts'
 import { FibTable } from '../src/fib/fib-table.ts'
 import { type LocalSid, type NexthopContent, RouteKind } from '../src/fib/kernel.ts'
-import { Errno, KernelError } from '../src/fib/kernel-error.ts'
+import { Errno } from '../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../src/fib/linux-kernel.ts'
 import { LocalSidTable } from '../src/fib/local-sid-table.ts'
 import { type NexthopRow, NexthopTable } from '../src/fib/nexthop-table.ts'
@@ -24,19 +24,17 @@ import {
 import { parseAddress, parsePrefix } from '../src/wire/address.ts'
 import { Behavior, Family } from '../src/wire/registry.ts'
 import { Checks, say } from './lib/checks.ts'
+import { expect, refusal } from './lib/expect.ts'
 import { Heard } from './lib/heard.ts'
+import { buildKernelNetwork, ip, REMOTE_SID, remoteSends } from './lib/kernel-network.ts'
 import { ping } from './lib/ping.ts'
-import { must } from './lib/run.ts'
 import { inSandbox } from './lib/sandbox.ts'
-import { Topology } from './lib/topology.ts'
 import { waitUntil } from './lib/wait-until.ts'
 
 const TABLE = 10
-const REMOTE_SID = 'fcbb:bb00:2:46::'
 const CE2 = { 4: '10.2.0.1', 6: '2001:db8:2::1' } as const
 
 const checks = new Checks()
-const ip = (line: string) => must(['ip', ...line.split(' ')])
 
 /** One life of srv6d's tables on this kernel. */
 class Life {
@@ -62,54 +60,6 @@ class Life {
   }
 }
 
-async function build(): Promise<void> {
-  const t = new Topology()
-  t.namespace('ce1', 'p', 'pe2', 'ce2')
-  t.link('p', 'pe2', 'pe2', 'core')
-  t.link('ce2', 'pe', 'pe2', 'red')
-  await t.apply()
-  await must(
-    ['ip', '-batch', '-'],
-    `link set lo up
-link add red type veth peer name pe netns ce1
-link add core type veth peer name pe1 netns p
-link set red up
-link set core up
-addr add 2001:db8:ffff::1/128 dev lo
-addr add 2001:db8:f1::1/64 dev core nodad
-addr add 10.1.0.254/24 dev red
-addr add 2001:db8:1::fe/64 dev red nodad
-route add fcbb:bb00:2::/48 via 2001:db8:f1::f
-`,
-  )
-  t.ip('ce1', 'link set pe up', 'addr add 10.1.0.1/24 dev pe', 'addr add 2001:db8:1::1/64 dev pe')
-  t.ip('ce1', 'route add default via 10.1.0.254', 'route add ::/0 via 2001:db8:1::fe')
-  t.ip('ce2', 'addr add 10.2.0.1/24 dev pe', 'addr add 2001:db8:2::1/64 dev pe')
-  t.ip('ce2', 'route add default via 10.2.0.254', 'route add ::/0 via 2001:db8:2::fe')
-  t.ip('p', 'link set pe1 up', 'addr add 2001:db8:f1::f/64 dev pe1')
-  t.ip('p', 'addr add 2001:db8:f2::f/64 dev pe2')
-  t.ip('p', 'route add fcbb:bb00:1::/48 via 2001:db8:f1::1')
-  t.ip('p', 'route add fcbb:bb00:2::/48 via 2001:db8:f2::1')
-  t.sysctl('p', 'net.ipv6.conf.all.forwarding=1')
-  const vrf = ['link add vrf-red type vrf table 10', 'link set vrf-red up']
-  t.ip('pe2', ...vrf, 'link set red master vrf-red', 'addr add 2001:db8:f2::1/64 dev core')
-  t.ip('pe2', 'addr add 10.2.0.254/24 dev red', 'addr add 2001:db8:2::fe/64 dev red')
-  t.ip('pe2', 'route add fcbb:bb00:1::/48 via 2001:db8:f2::f')
-  await t.apply()
-  t.sysctl('pe2', 'net.vrf.strict_mode=1', 'net.ipv4.ip_forward=1')
-  t.sysctl('pe2', 'net.ipv6.conf.all.forwarding=1')
-  t.ip('pe2', `route add ${REMOTE_SID}/128 encap seg6local action End.DT46 vrftable 10 dev vrf-red`)
-  await t.apply()
-  await remoteSends('fcbb:bb00:1:46::', 'fcbb:bb00:1:46::')
-}
-
-/** pe2 sends IPv4 to the one SID of ours, IPv6 to the other. */
-async function remoteSends(sid4: string, sid6: string): Promise<void> {
-  const via = (sid: string) => `encap seg6 mode encap segs ${sid} dev core`
-  await ip(`-n pe2 route replace 10.1.0.0/24 vrf vrf-red ${via(sid4)}`)
-  await ip(`-n pe2 -6 route replace 2001:db8:1::/64 vrf vrf-red ${via(sid6)}`)
-}
-
 async function pings(wanted: boolean): Promise<void> {
   for (const family of [4, 6] as const) {
     // (the first may be lost to neighbour discovery or to a link that only just came up)
@@ -118,25 +68,6 @@ async function pings(wanted: boolean): Promise<void> {
       return reached === wanted ? undefined : text
     })
   }
-}
-
-async function refusal(
-  body: () => Promise<unknown>,
-  errno: number,
-  words: RegExp,
-): Promise<string> {
-  const error = await body().then(
-    () => undefined,
-    (e: unknown) => e,
-  )
-  if (!(error instanceof KernelError)) throw new Error(`not refused: ${error}`)
-  if (error.errno !== errno || !words.test(error.message)) throw error
-  return error.message
-}
-
-function expect(seen: unknown, wanted: unknown): void {
-  const [a, b] = [JSON.stringify(seen), JSON.stringify(wanted)]
-  if (a !== b) throw new Error(`${a}, expected ${b}`)
 }
 
 async function checkDevices(life: Life): Promise<number> {
@@ -384,7 +315,7 @@ async function checkEnd(life: Life): Promise<void> {
 
 await inSandbox(async () => {
   say('building the network')
-  await build()
+  await buildKernelNetwork()
   const first = new Life()
   const core = (await first.kernel.links()).find((l) => l.name === 'core')!.ifindex
   const heard = new Heard()

@@ -8,124 +8,38 @@
  * once. (Lost notifications need a small queue: test/system/kernel-watch.test.ts.)
  */
 import type { RoutesReply, VrfsReply } from '../src/daemon/api-schema.ts'
-import { Checks, emit, say } from './lib/checks.ts'
+import { emit, say } from './lib/checks.ts'
 import { complaintLines, complaints } from './lib/daemon-log.ts'
-import { prepareFrr } from './lib/frr.ts'
-import { Igp } from './lib/igp.ts'
-import { describeRoute, kernelState, type RouteView, routesOf } from './lib/kernel-view.ts'
-import { buildNetwork, coreGateway, locatorOf, loopback, site } from './lib/network.ts'
+import { difference } from './lib/difference.ts'
+import {
+  awaitOurs,
+  checks,
+  FAMILIES,
+  ip,
+  only,
+  others,
+  ours,
+  pe1,
+  pe2,
+  prepare,
+  reaches,
+  zebra,
+  zebraOfP,
+} from './lib/fault-network.ts'
+import { describeRoute, kernelState, routesOf } from './lib/kernel-view.ts'
+import { locatorOf, site } from './lib/network.ts'
 import { tail } from './lib/pe.ts'
-import { ping } from './lib/ping.ts'
-import { mountRoot } from './lib/roots.ts'
 import { must } from './lib/run.ts'
 import { inSandbox } from './lib/sandbox.ts'
-import { Srv6dPe } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
 import { awaitRemoteRoutes, remoteRoutes } from './lib/vpn-checks.ts'
 import { sleep, waitUntil } from './lib/wait-until.ts'
 
-const FAMILIES = [4, 6] as const
 const OURS = ['table', '10', 'metric', '8986'].join(' ')
 const LOSS = 'others removed some of ours from the kernel: putting it back'
 /** Where OSPFv3 takes longer than the hold time. */
 const SESSION_DOWN = 'session down'
 const TAKEN = 'others put their own in the place of ours: it stays'
-
-const checks = new Checks()
-const base = { as: 65000, peerAs: 65000, usid: false, sid: 'per-vrf' as const }
-const pe1 = new Srv6dPe({ ...base, side: 1 })
-const pe2 = new Srv6dPe({ ...base, side: 2 })
-const [root = '/', only = ''] = process.argv.slice(2)
-const igp = { root, redistribute: [] as string[] }
-const zebra = new Igp({
-  ...igp,
-  namespace: 'pe1',
-  routerId: '192.0.2.1',
-  interfaces: ['core'],
-  statics: `ipv6 route 2001:db8:88::/64 ${coreGateway(1)}
-vrf vrf-blue
- ip route 10.88.0.0/24 blackhole
- ipv6 route 2001:db8:89::/64 blackhole
-exit-vrf
-`,
-})
-const zebraOfP = new Igp({
-  ...igp,
-  namespace: 'p',
-  routerId: '192.0.2.100',
-  interfaces: ['pe1'],
-  redistribute: ['kernel'],
-})
-
-const ip = (...lines: string[]) => ipBatch('pe1', ...lines)
-
-async function allRoutes(): Promise<RouteView[]> {
-  const both = await Promise.all(FAMILIES.map((family) => routesOf('pe1', 'all', family)))
-  return both.flat()
-}
-
-/** Ours in pe1's kernel, without ids of objects. */
-async function ours(): Promise<string> {
-  const routes = (await allRoutes()).filter((r) => r.protocol === pe1.protocol)
-  return routes
-    .map((r) => `${describeRoute(r)} metric ${r.metric}`)
-    .sort()
-    .join('\n')
-}
-
-/** pe1 has the other site's prefixes, each before a route of somebody else. */
-function awaitOurs(): Promise<void> {
-  return waitUntil('pe1: the routes of site 2', checks.patience, async () => {
-    const text = await ours()
-    const wanted = FAMILIES.flatMap((f) => [site(2, f).prefix, site(2, f).behindPrefix])
-    return wanted.find((prefix) => !text.includes(`${prefix} seg6`))
-  })
-}
-
-/** Everybody else's, but for what the kernel makes by itself of addresses. */
-async function others(): Promise<string> {
-  const routes = (await allRoutes()).filter(
-    (r) => ![pe1.protocol, 'kernel', 'ra'].includes(r.protocol ?? 'boot'),
-  )
-  return routes
-    .map((r) => `${describeRoute(r)} metric ${r.metric}`)
-    .sort()
-    .join('\n')
-}
-
-function difference(before: string, after: string): string | undefined {
-  if (before === after) return undefined
-  const [a, b] = [before.split('\n'), after.split('\n')]
-  const gone = a.filter((line) => !b.includes(line)).map((line) => `- ${line}`)
-  const came = b.filter((line) => !a.includes(line)).map((line) => `+ ${line}`)
-  return [...gone, ...came].slice(0, 8).join(' | ') || 'a line twice'
-}
-
-async function prepare(): Promise<void> {
-  await mountRoot(root)
-  await prepareFrr(root)
-  await buildNetwork({ vrfDevicesOn: [] })
-  // pe1 learns these from OSPFv3.
-  await ip(`route del ${loopback(2)}/128`, `route del ${locatorOf(2)}`)
-  const manual = FAMILIES.flatMap((family) => {
-    const prefix = family === 4 ? '10.77.0.0/24' : '2001:db8:77::/64'
-    return [
-      `route add blackhole ${prefix} table 10`,
-      `route add blackhole ${prefix} table 254`,
-      // Behind ours, of the same prefix.
-      `route add blackhole ${site(2, family).prefix} table 10 metric 9999`,
-    ]
-  })
-  await ip(...manual)
-}
-
-async function reaches(): Promise<string | undefined> {
-  for (const family of FAMILIES) {
-    const p = await ping('ce1', site(2, family).ce, site(1, family).ce)
-    if (!p.reached) return `IPv${family}: ${p.text.split('\n').slice(-2).join(' ')}`
-  }
-  return undefined
-}
 
 /** What both kernels must be after each fault. */
 interface Picture {

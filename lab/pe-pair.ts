@@ -9,25 +9,26 @@
  *
  * Routes of somebody else lie in both VRF tables of pe1 all the time and must survive everything.
  */
-import { writeFileSync } from 'node:fs'
+import { refusesBadConfig } from './lib/bad-config.ts'
+import { CE_AS, CeGobgp } from './lib/ce-gobgp.ts'
 import { Checks, emit, say } from './lib/checks.ts'
-import { Gobgp } from './lib/gobgp.ts'
-import { describeRoute, kernelState, type RouteView, routesOf } from './lib/kernel-view.ts'
-import { checkPathMtu } from './lib/mtu-check.ts'
+import { difference } from './lib/difference.ts'
 import {
-  buildNetwork,
-  CUSTOMERS,
-  type Customer,
-  ceOf,
-  routerId,
-  site,
-  TABLE,
-} from './lib/network.ts'
+  allRoutes,
+  describeRoute,
+  globalAddresses,
+  kernelState,
+  type RouteView,
+  routesOf,
+  rulesIn,
+} from './lib/kernel-view.ts'
+import { checkPathMtu } from './lib/mtu-check.ts'
+import { buildNetwork, CUSTOMERS, ceOf, routerId, site, TABLE } from './lib/network.ts'
 import { rdOf, tail } from './lib/pe.ts'
 import { ContinuousPing, ping } from './lib/ping.ts'
 import { mountRoot } from './lib/roots.ts'
 import { must } from './lib/run.ts'
-import { inSandbox, LOGS } from './lib/sandbox.ts'
+import { inSandbox } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
 import {
@@ -42,7 +43,6 @@ import {
 import { sleep, waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
-const CE_AS = 65101
 
 /** What GoBGP announces: a network behind ce1 that only red has. */
 const learned = (family: 4 | 6) => (family === 4 ? '10.111.0.0/24' : '2001:db8:111::/64')
@@ -51,9 +51,8 @@ const FOREIGN = ['10.77.0.0/24', '2001:db8:77::/64']
 
 const checks = new Checks()
 let rulesBefore: string[] = []
-const root = process.argv[2] ?? '/'
-const { argv } = process
-const dataplane = argv[3] === 'table' ? 'table' : 'vrf'
+const [root = '/', mode] = process.argv.slice(2)
+const dataplane = mode === 'table' ? 'table' : 'vrf'
 const base = { as: 65000, peerAs: 65000, usid: false, dataplane } as const
 const pe1 = new Srv6dPe({
   ...base,
@@ -62,40 +61,11 @@ const pe1 = new Srv6dPe({
   ceSessions: { customers: CUSTOMERS, as: CE_AS },
 })
 const pe2 = new Srv6dPe({ ...base, side: 2, sid: 'per-family' })
-const gobgpOf = (customer: Customer) =>
-  new Gobgp({
-    root,
-    namespace: ceOf(customer, 1),
-    as: CE_AS,
-    routerId: '10.1.0.1',
-    peerAs: 65000,
-    neighbors: { [site(1, 4).pe]: ['ipv4-unicast'], [site(1, 6).pe]: ['ipv6-unicast'] },
-    local: { [site(1, 6).pe]: site(1, 6).ce },
-  })
-const gobgp = gobgpOf('red')
-
-/** The ip rules, but for the one that the kernel makes with the first VRF device and keeps. */
-async function rulesIn(namespace: string): Promise<string[]> {
-  const ask = (f: 4 | 6) => must(['ip', `-${f}`, '-n', namespace, 'rule'])
-  const texts = await Promise.all(FAMILIES.map(ask))
-  return texts.flatMap((text) => text.trim().split('\n')).filter((r) => !r.includes('l3mdev'))
-}
+const gobgp = new CeGobgp(root, 'red')
 
 /** Whatever carries srv6d's protocol number in a PE's kernel, SIDs too. */
 async function oursIn(namespace: string): Promise<RouteView[]> {
-  const both = await Promise.all(FAMILIES.map((f) => routesOf(namespace, 'all', f)))
-  return both.flat().filter((r) => r.protocol === pe1.protocol)
-}
-
-/** pe1's own addresses, which are the user's and not srv6d's. */
-async function globalAddresses(): Promise<string> {
-  const text = await must(['ip', '-o', '-n', 'pe1', 'addr', 'show', 'scope', 'global'])
-  return text
-    .replaceAll(/^\d+: /gm, '')
-    .replaceAll(/ +valid_lft.*/g, '')
-    .split('\n')
-    .sort()
-    .join('\n')
+  return (await allRoutes(namespace)).filter((r) => r.protocol === pe1.protocol)
 }
 
 const textOf = (routes: RouteView[]) => routes.map(describeRoute).sort()
@@ -119,34 +89,6 @@ async function prepare(): Promise<Watchers> {
   await ipBatch('pe1', ...foreign)
   await ipBatch('ce1', ...FAMILIES.map((f) => `addr add ${learnedHost(f)} dev lo`))
   return Watchers.start()
-}
-
-/** A daemon that refuses its configuration leaves the kernel as it was. */
-async function checkBadConfig(name: string): Promise<void> {
-  await checks.check(name, async () => {
-    const file = `${LOGS}/bad.yaml`
-    const bad = 'router: { as: 65000, router-id: 192.0.2.1, source: "2001:db8:ffff::1" }\nvrfs: 5\n'
-    writeFileSync(file, bad)
-    const before = await kernelState('pe1')
-    const daemon = pe1.startWith(file)
-    const status = await Promise.race([daemon.ended, sleep(60)])
-    await daemon.stop('SIGKILL')
-    if (status === undefined) throw new Error('it was still running after 60 s')
-    if (status === 0) throw new Error('it ended with status 0')
-    const after = await kernelState('pe1')
-    if (before !== after) throw new Error(`the kernel changed: ${difference(before, after)}`)
-    if (!daemon.output().includes(`${file}:2:`)) {
-      throw new Error(`no line and column in: ${tail(daemon.output(), 5)}`)
-    }
-    return `exit status ${status}`
-  })
-}
-
-function difference(before: string, after: string): string {
-  const [a, b] = [new Set(before.split('\n')), new Set(after.split('\n'))]
-  const gone = [...a].filter((l) => !b.has(l)).map((l) => `- ${l}`)
-  const came = [...b].filter((l) => !a.has(l)).map((l) => `+ ${l}`)
-  return [...gone, ...came].slice(0, 10).join(' | ')
 }
 
 async function checkConvergence(): Promise<boolean> {
@@ -229,7 +171,7 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
 
 /** Another customer's CE with the same addresses, at the same time. */
 async function checkSecondCe(): Promise<void> {
-  const second = gobgpOf('blue')
+  const second = new CeGobgp(root, 'blue')
   await checks.check(
     "GoBGP CE of blue, with the addresses of red's: sessions of its own",
     async () => {
@@ -328,7 +270,10 @@ async function checkStops(): Promise<void> {
     await foreignRoutesStay()
     return `${after.length} routes`
   })
-  await checkBadConfig('started with a mistake over kept routes: exits, the kernel is untouched')
+  await checks.check(
+    'started with a mistake over kept routes: exits, the kernel is untouched',
+    () => refusesBadConfig(pe1),
+  )
   await checks.check(
     'started with encapsulation: encap: routes change to it, pings go on',
     async () => {
@@ -350,7 +295,7 @@ async function checkStops(): Promise<void> {
     },
   )
   await checks.check('stopped with on-stop: remove: nothing of ours stays', async () => {
-    const addresses = await globalAddresses()
+    const addresses = await globalAddresses('pe1')
     await pe1.stop()
     const left = textOf(await oursIn('pe1'))
     if (left.length > 0) throw new Error(left.join('; '))
@@ -359,7 +304,7 @@ async function checkStops(): Promise<void> {
     const links = await must(['ip', '-n', 'pe1', '-br', 'link'])
     if (/^(sr|vrf-)/m.test(links)) throw new Error(`links: ${links}`)
     await foreignRoutesStay()
-    const now = await globalAddresses()
+    const now = await globalAddresses('pe1')
     if (now !== addresses) throw new Error(`addresses: ${difference(addresses, now)}`)
   })
   await checks.check("stopped: its routes leave the other PE's kernel", () =>
@@ -371,7 +316,9 @@ await inSandbox(async () => {
   const watchers = await prepare()
   say('network and captures are up')
   rulesBefore = await rulesIn('pe1')
-  await checkBadConfig('started with a mistake in its configuration: exits, touches nothing')
+  await checks.check('started with a mistake in its configuration: exits, touches nothing', () =>
+    refusesBadConfig(pe1),
+  )
   if (await checkConvergence()) {
     await checkReachability(checks)
     await checkIsolation(checks, watchers)

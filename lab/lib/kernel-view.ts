@@ -64,3 +64,29 @@ export function describeRoute(r: RouteView): string {
     : (r.gateway ?? r.type ?? '')
   return `${r.dst} ${how} dev ${r.dev ?? '-'} proto ${r.protocol ?? '-'}`
 }
+
+/** The ip rules, but for the one that the kernel makes with the first VRF device and keeps. */
+export async function rulesIn(namespace: string): Promise<string[]> {
+  const ask = (f: 4 | 6) => must(['ip', `-${f}`, '-n', namespace, 'rule'])
+  const texts = await Promise.all(([4, 6] as const).map(ask))
+  return texts.flatMap((text) => text.trim().split('\n')).filter((r) => !r.includes('l3mdev'))
+}
+
+/** A namespace's own addresses: the user's, not srv6d's. */
+export async function globalAddresses(namespace: string): Promise<string> {
+  const text = await must(['ip', '-o', '-n', namespace, 'addr', 'show', 'scope', 'global'])
+  return text
+    .replaceAll(/^\d+: /gm, '')
+    .replaceAll(/ +valid_lft.*/g, '')
+    .split('\n')
+    .sort()
+    .join('\n')
+}
+
+/** Every route of a namespace, of all tables and both families. */
+export async function allRoutes(namespace: string): Promise<RouteView[]> {
+  const both = await Promise.all(
+    ([4, 6] as const).map((family) => routesOf(namespace, 'all', family)),
+  )
+  return both.flat()
+}
