@@ -55,11 +55,12 @@ export class CiliumSpeaker {
     return this.#version
   }
 
-  async start(): Promise<void> {
+  /** `prefixes`: announced before it dials, so that its End-of-RIB stands behind them. */
+  async start(...prefixes: string[]): Promise<void> {
     const { root, namespace, gracefulRestart } = this.#options
     const name = `${namespace}-gobgpd-${this.#port}`
     const file = `${LOGS}/${name}.toml`
-    writeFileSync(file, configOf(this.#options))
+    writeFileSync(file, configOf(this.#options, prefixes.length > 0))
     const words = (await run(inRoot(root, ['gobgpd', '--version']))).stdout
     this.#version = /\d+\.\d+\.\d+/.exec(words)?.[0] ?? words.trim()
     const argv = ['gobgpd', '-f', file, '--api-hosts', `127.0.0.1:${this.#port}`]
@@ -74,6 +75,9 @@ export class CiliumSpeaker {
       await this.gobgp('global')
       return undefined
     })
+    if (prefixes.length === 0) return
+    await this.announce(...prefixes)
+    await this.gobgp('neighbor', this.#options.peer, 'enable')
   }
 
   /** As the agent is upgraded: the connection ends, nothing is said. */
@@ -131,7 +135,7 @@ export class CiliumSpeaker {
 const familyOf = (prefix: string) => (prefix.includes(':') ? 'ipv6' : 'ipv4')
 const quoted = (list: string[]) => `[${list.map((each) => `"${each}"`).join(', ')}]`
 
-function configOf(o: CiliumOptions): string {
+function configOf(o: CiliumOptions, adminDown: boolean): string {
   const families = o.families ?? ['ipv4-unicast', 'ipv6-unicast']
   const host = o.peer.includes(':') ? `${o.peer}/128` : `${o.peer}/32`
   const multihop =
@@ -167,6 +171,7 @@ ${o.tags.map(statement).join('')}[[neighbors]]
   [neighbors.config]
     neighbor-address = "${o.peer}"
     peer-as = ${o.peerAs}
+    admin-down = ${adminDown}
   [neighbors.timers.config]
     connect-retry = 1
     hold-time = 9
