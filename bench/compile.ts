@@ -8,7 +8,10 @@ const root = join(import.meta.dirname, '..')
 export function compiled(name: string): string {
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   const args = [tsc, '-p', join(root, 'bench/tsconfig.json')]
-  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`bench/${name}.ts does not compile:\n${stdout}`)
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  if (status !== 0) {
+    const how = signal ?? `status ${status}`
+    throw new Error(`bench/${name}.ts does not compile (tsc: ${how}):\n${stdout}${stderr}`)
+  }
   return join(root, `dist/bench/bench/${name}.js`)
 }
