@@ -32,10 +32,10 @@ const only = (kind: string, name: string): Manifest => {
   if (found.length === 0) throw new Error(`no ${kind} ${name}`)
   return found[0]!
 }
-/** The objects in docs/interop-cilium.md. */
+/** What docs/interop-cilium.md shows of the objects. */
 const documented = [
   ...readFileSync(join(root, 'docs/interop-cilium.md'), 'utf8').matchAll(
-    /^```yaml\n(apiVersion: [\s\S]*?)^```$/gm,
+    /^```yaml\n(kind: [\s\S]*?)^```$/gm,
   ),
 ].flatMap(([, text]) => parseManifests(text!))
 const daemonSet = objects.find(
@@ -44,8 +44,7 @@ const daemonSet = objects.find(
 
 t.test('every object is as its published schema wants it, with no key beside', async (t) => {
   t.ok(objects.length >= 10)
-  t.ok(documented.length >= 4)
-  for (const object of [...objects, ...documented]) {
+  for (const object of objects) {
     // A strategic merge patch lacks what the object that it patches has.
     const isPatch = object.kind === 'DaemonSet' && object.spec.selector === undefined
     const problems = await schemaProblems(object)
@@ -55,6 +54,13 @@ t.test('every object is as its published schema wants it, with no key beside', a
       [],
       `${object.kind} ${object.metadata.name}`,
     )
+  }
+})
+
+t.test('docs/interop-cilium.md shows parts of these objects', async (t) => {
+  t.ok(documented.length >= 3)
+  for (const part of documented) {
+    t.has(only(part.kind, part.metadata.name), part, `${part.kind} ${part.metadata.name}`)
   }
 })
 
@@ -239,9 +245,9 @@ t.test('pools lie in the cluster', async (t) => {
   }
 })
 
-t.test('Cilium can cut the pools into blocks, also those of docs/interop-cilium.md', async (t) => {
-  const pools = [...documented, ...objects].filter(({ kind }) => kind === 'CiliumPodIPPool')
-  t.ok(pools.length >= 3)
+t.test('Cilium can cut the pools into blocks', async (t) => {
+  const pools = all('CiliumPodIPPool')
+  t.ok(pools.length >= 2)
   for (const { spec } of pools) {
     for (const { cidrs, maskSize } of [spec.ipv4, spec.ipv6]) {
       for (const text of cidrs) {
