@@ -25,7 +25,8 @@ export class Listening {
 
   /** Listens where a device has come, and no longer where one has gone. */
   sync(): Promise<void> {
-    this.#last = this.#last.then(() => this.#sync())
+    const next = () => this.#sync()
+    this.#last = this.#last.then(next, next)
     return this.#last
   }
 
