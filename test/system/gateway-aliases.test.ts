@@ -3,7 +3,6 @@
  * SID to its own, the gateway on a connected network or link-local; what has no way goes nowhere.
  */
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
@@ -19,8 +18,8 @@ import { sidRules } from '../../src/fib/table-rules.ts'
 import type { NextHopId } from '../../src/rib/next-hop.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { Behavior } from '../../src/wire/registry.ts'
+import { withOwnNamespace } from '../support/own-namespace.ts'
 
-const INSIDE = 'SRV6D_TEST_NETNS'
 const run = (line: string) => {
   const { stdout, stderr, status } = spawnSync('sh', ['-ec', line], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${line}: ${stderr}`)
@@ -202,17 +201,4 @@ async function inNamespace(): Promise<void> {
   await kernel.close()
 }
 
-const { SRV6D_REQUIRE = '' } = process.env
-if (process.env[INSIDE]) await inNamespace()
-else {
-  const unshare = process.getuid?.() === 0 ? ['unshare', '-nm'] : ['unshare', '-rnm']
-  const tried = spawnSync(unshare[0]!, [...unshare.slice(1), 'ip', 'nexthop'], { encoding: 'utf8' })
-  const why = `no network namespace with nexthop objects: ${tried.stderr}`
-  if (tried.status !== 0 && SRV6D_REQUIRE.includes('system')) t.fail(why)
-  else if (tried.status !== 0) t.plan(0, why)
-  else {
-    const node = [process.execPath, '--import=tsx', fileURLToPath(import.meta.url)]
-    const options = { env: { ...process.env, [INSIDE]: '1' } }
-    await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
-  }
-}
+await withOwnNamespace(import.meta.url, inNamespace)

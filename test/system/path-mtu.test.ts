@@ -10,8 +10,8 @@ import { SystemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { IcmpRelay } from '../../src/fib/icmp-relay.ts'
 import { parseAddress } from '../../src/wire/address.ts'
+import { withOwnNamespace } from '../support/own-namespace.ts'
 
-const INSIDE = 'SRV6D_TEST_NETNS'
 const run = (line: string, status: number | null = 0) => {
   const { stdout, stderr, status: got } = spawnSync('sh', ['-ec', line], { encoding: 'utf8' })
   if (status !== null && got !== status) throw new Error(`${line}: ${stderr}`)
@@ -114,17 +114,4 @@ async function inNamespace(): Promise<void> {
   relay.stop()
 }
 
-const { SRV6D_REQUIRE = '' } = process.env
-if (process.env[INSIDE]) await inNamespace()
-else {
-  const unshare = process.getuid?.() === 0 ? ['unshare', '-nm'] : ['unshare', '-rnm']
-  const tried = spawnSync(unshare[0]!, [...unshare.slice(1), 'ip', 'nexthop'], { encoding: 'utf8' })
-  const why = `no network namespace with nexthop objects: ${tried.stderr}`
-  if (tried.status !== 0 && SRV6D_REQUIRE.includes('system')) t.fail(why)
-  else if (tried.status !== 0) t.plan(0, why)
-  else {
-    const node = [process.execPath, '--import=tsx', fileURLToPath(import.meta.url)]
-    const options = { env: { ...process.env, [INSIDE]: '1' } }
-    await t.spawn(unshare[0]!, [...unshare.slice(1), ...node], options, 'in a network namespace')
-  }
-}
+await withOwnNamespace(import.meta.url, inNamespace)
