@@ -140,7 +140,6 @@ async function underPings(name: string, { loses }: Case, body: () => Promise<voi
   )
   for (const r of results.filter(({ side }) => side !== loses)) {
     await checks.check(`no packet lost to ${r.ping.target}`, async () => {
-      if (r.received < 10) throw new Error(`only ${r.received} answers at all`)
       if (r.lost.length > 0) throw new Error(`${r.lost.length} of ${r.sent}: ${r.lost.join(' ')}`)
       return `${r.received} of ${r.sent} in ${lasted} s`
     })

@@ -2,7 +2,7 @@
 import { LabProcess, must, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { sleep } from './wait-until.ts'
+import { sleep, waitUntil } from './wait-until.ts'
 
 /** Pings from a namespace; gives whether an answer came, and ping's own words. */
 export async function ping(
@@ -43,6 +43,13 @@ export class ContinuousPing {
   /** Answers so far. */
   get received(): number {
     return this.#sequences().length
+  }
+
+  /** Waits until so many answers have come: what is tested may be over before a ping says anything. */
+  async answered(count: number, seconds: number): Promise<void> {
+    await waitUntil(`${count} answers from ${this.target}`, seconds, async () =>
+      this.received < count ? `${this.received}` : undefined,
+    )
   }
 
   #sequences(): number[] {
