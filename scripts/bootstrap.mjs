@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { installMissing } from './packages.mjs'
-import { sumCounts, tapCounts } from './tap-count.mjs'
+import { sumCounts, tapCounts, tapFailures } from './tap-count.mjs'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const bin = (name) => `${ROOT}node_modules/.bin/${name}`
@@ -98,9 +98,10 @@ async function tap(name, args) {
     `--output-file=${file}`,
     ...args,
   ])
-  const counts = tapCounts(existsSync(file) ? readFileSync(file, 'utf8') : '')
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const counts = tapCounts(text)
   if (status !== 0 && counts.failed === 0) counts.failed = 1
-  return counts
+  return { ...counts, failures: tapFailures(text) }
 }
 
 const testFiles = (folder) => {
@@ -126,6 +127,7 @@ async function test() {
   ]
   const { passed, failed, skipped } = sumCounts(results)
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1
+  for (const { failures } of results) for (const each of failures ?? []) say(`failed: ${each}`)
   say(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
 }
 
