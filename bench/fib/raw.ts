@@ -13,7 +13,7 @@ import {
   Nlm,
   ROUTE_METRIC,
 } from '../../src/fib/rtnetlink-constants.ts'
-import { encodeNewNexthop, encodeRoute } from '../../src/fib/rtnetlink-encode.ts'
+import { encodeDelNexthop, encodeNewNexthop, encodeRoute } from '../../src/fib/rtnetlink-encode.ts'
 import { BITS, type FibCorpus, MTU, nexthop, prefixes, TABLE } from './corpus.ts'
 import { type Figures, type SubjectFigures, timed } from './figures.ts'
 
@@ -57,26 +57,28 @@ function idOf(set: number, k: number): number {
   return NEXTHOP_ID_BASE + set * 0x10000 + k
 }
 
-/** Objects of both sets, each acked: a burst of them is refused for want of memory. */
-async function makeNexthops(socket: NetlinkSocket, { sids }: FibCorpus, ifindex: number) {
+/** The objects of a set, each message for itself and acked: a burst of them is refused for want of memory. */
+function objects(corpus: FibCorpus, put: (w: NetlinkWriter, k: number) => void): Uint8Array[] {
   const writer = new NetlinkWriter(4096)
-  for (const set of [1, 2]) {
-    for (let k = 0; k < sids; k++) {
-      const id = idOf(set, k)
-      for (;;) {
-        writer.reset()
-        encodeNewNexthop(writer, { ...nexthop(ifindex, set, k), id }, k)
-        const refused = socket.attempt(writer.buf, writer.end)
-        if (refused === undefined) break
-        if (!isTransient(refused.errno)) throw new Error(`nexthop: ${errnoName(refused.errno)}`)
-        await pause(5)
-      }
-    }
-  }
+  return Array.from({ length: corpus.sids }, (_, k) => {
+    writer.reset()
+    put(writer, k)
+    return writer.buf.slice(0, writer.end)
+  })
+}
+
+function newObjects(corpus: FibCorpus, ifindex: number, set: number): Uint8Array[] {
+  return objects(corpus, (w, k) =>
+    encodeNewNexthop(w, { ...nexthop(ifindex, set, k), id: idOf(set, k) }, k),
+  )
+}
+
+function delObjects(corpus: FibCorpus, set: number): Uint8Array[] {
+  return objects(corpus, (w, k) => encodeDelNexthop(w, idOf(set, k), k))
 }
 
 /** The one thread is the one that sends. */
-async function limit(work: () => void): Promise<Figures> {
+async function limit(work: () => Promise<void>): Promise<Figures> {
   const figures = await timed(work)
   return { ...figures, sender: figures.cpu }
 }
@@ -91,19 +93,41 @@ function refuse(sent: number, socket: NetlinkSocket): void {
   if (lost !== 0) throw new Error(`receive: ${errnoName(lost)}`)
 }
 
+/** What srv6d's tables ask of the kernel for the same routes, objects included, and nothing else. */
 export async function measureRaw(corpus: FibCorpus, ifindex: number): Promise<SubjectFigures> {
   const socket = new NetlinkSocket(NETLINK_ROUTE)
   const blast = (all: Uint8Array[]) => {
     for (const batch of all) refuse(socket.send(batch, batch.length), socket)
   }
-  await makeNexthops(socket, corpus, ifindex)
+  const each = async (all: Uint8Array[]) => {
+    for (const message of all) {
+      for (;;) {
+        const refused = socket.attempt(message, message.length)
+        if (refused === undefined) break
+        if (!isTransient(refused.errno)) throw new Error(`nexthop: ${errnoName(refused.errno)}`)
+        await pause(5)
+      }
+    }
+  }
+  const [made, madeAnew] = [1, 2].map((set) => newObjects(corpus, ifindex, set))
+  const [gone, goneAtLast] = [1, 2].map((set) => delObjects(corpus, set))
   const add = routes(corpus, RouteOp.CREATE, 1)
   const replace = routes(corpus, RouteOp.REPLACE, 2)
   const remove = routes(corpus, RouteOp.DELETE, 0)
   const figures = {
-    add: await limit(() => blast(add)),
-    replace: await limit(() => blast(replace)),
-    delete: await limit(() => blast(remove)),
+    add: await limit(async () => {
+      await each(made!)
+      blast(add)
+    }),
+    replace: await limit(async () => {
+      await each(madeAnew!)
+      blast(replace)
+      await each(gone!)
+    }),
+    delete: await limit(async () => {
+      blast(remove)
+      await each(goneAtLast!)
+    }),
   }
   socket.close()
   return figures

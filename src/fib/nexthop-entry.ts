@@ -3,32 +3,81 @@ import { createHash } from 'node:crypto'
 import type { Id } from '../base/id.ts'
 import { kernelHeadroom } from './encap-overhead.ts'
 import type { NexthopContent, NexthopGroup, NexthopMember } from './kernel.ts'
+import type { NexthopColumns, NexthopState } from './nexthop-columns.ts'
 import { NEXTHOP_GROUP_ID_BASE, NEXTHOP_GROUP_ID_COUNT } from './rtnetlink-constants.ts'
 
 export type NexthopRow = Id<'nexthop'>
-export type NexthopState = 'pending' | 'installed' | 'failed'
 
-export interface NexthopEntry {
+export class NexthopEntry {
+  readonly #columns: NexthopColumns
+  #state: NexthopState = 'pending'
+  #id = 0
+  /** Its row may be another's already: what was under way when it went must not write there. */
+  #forgotten = false
   readonly row: NexthopRow
   /** Absent for a second object of the same content, found at the start: nobody new gets it. */
   readonly key: string | undefined
   /** Of a leaf. */
   readonly content: NexthopContent
-  refs: number
-  state: NexthopState
-  /** Kernel id, 0 until there is one. */
-  id: number
   /** Why it is not in the kernel, or not as it should be. */
-  errno: number
+  errno = 0
   /** The errno last logged: the same again is no news. */
-  refusal: number
+  refusal = 0
   /** Of a leaf: the largest packet that goes into it whole, 0: as its device says. */
-  mtu: number
+  mtu = 0
   /** Of a leaf: false from when its next hop is lost until it is found again. */
-  reachable: boolean
+  reachable = true
   /** The groups that a leaf is in, as active or backup. */
-  readonly groups: Set<NexthopEntry>
+  readonly groups = new Set<NexthopEntry>()
   group: Group | null
+
+  constructor(
+    columns: NexthopColumns,
+    key: string | undefined,
+    content: NexthopContent,
+    group: Group | null,
+  ) {
+    this.#columns = columns
+    this.row = columns.take()
+    this.key = key
+    this.content = content
+    this.group = group
+  }
+
+  get refs(): number {
+    return this.#columns.refsOf(this.row)
+  }
+
+  get state(): NexthopState {
+    return this.#state
+  }
+
+  set state(state: NexthopState) {
+    this.#state = state
+    if (!this.#forgotten) this.#columns.setState(this.row, state)
+  }
+
+  /** Kernel id, 0 until there is one. */
+  get id(): number {
+    return this.#id
+  }
+
+  set id(id: number) {
+    this.#id = id
+    if (!this.#forgotten) this.#columns.setId(this.row, id)
+  }
+
+  /** To be called when its MTU, one of its leaves or one of their MTUs is another. */
+  remeasure(): void {
+    this.#columns.setMtus(this.row, wholeMtu(this), routeMtu(this))
+  }
+
+  /** Gives its row back. */
+  forget(): void {
+    this.state = 'pending'
+    this.#forgotten = true
+    this.#columns.give(this.row)
+  }
 }
 
 export interface WeightedLeaf {
@@ -94,24 +143,15 @@ export function groupId(seed: number, probe: number): number {
   return NEXTHOP_GROUP_ID_BASE + ((seed + probe) % NEXTHOP_GROUP_ID_COUNT)
 }
 
-/** HOT: RTAX_MTU of routes through it: the kernel takes the encapsulation off again (0: none). */
-export function routeMtu(entry: NexthopEntry): number {
-  if (entry.group === null) {
-    return entry.mtu === 0 ? 0 : entry.mtu + kernelHeadroom(entry.content.segments?.length ?? 0)
-  }
-  const { active, backup } = entry.group
-  let mtu = backup === null ? 0 : routeMtu(backup)
-  for (let k = 0; k < active.length; k++) mtu = smaller(mtu, routeMtu(active[k]!.leaf))
-  return mtu
+/** RTAX_MTU of routes through it: the kernel takes the encapsulation off again (0: none). */
+function routeMtu({ group, mtu, content }: NexthopEntry): number {
+  if (group !== null) return leavesOf(group).map(routeMtu).reduce(smaller, 0)
+  return mtu === 0 ? 0 : mtu + kernelHeadroom(content.segments?.length ?? 0)
 }
 
-/** HOT: the largest packet that goes in whole, whichever leaf it takes; 0: as the devices say. */
-export function wholeMtu(entry: NexthopEntry): number {
-  if (entry.group === null) return entry.mtu
-  const { active, backup } = entry.group
-  let mtu = backup === null ? 0 : backup.mtu
-  for (let k = 0; k < active.length; k++) mtu = smaller(mtu, active[k]!.leaf.mtu)
-  return mtu
+/** The largest packet that goes in whole, whichever leaf it takes; 0: as the devices say. */
+function wholeMtu({ group, mtu }: NexthopEntry): number {
+  return group === null ? mtu : leavesOf(group).map(wholeMtu).reduce(smaller, 0)
 }
 
 /** 0 is no limit. */

@@ -1,10 +1,11 @@
 /** The entries of NexthopTable: rows, references, indexes, and which group holds which leaf. */
 import type { NexthopContent } from './kernel.ts'
-import { type Group, leavesOf, type NexthopEntry, type NexthopRow } from './nexthop-entry.ts'
+import { NexthopColumns } from './nexthop-columns.ts'
+import { type Group, leavesOf, NexthopEntry, type NexthopRow } from './nexthop-entry.ts'
 
 export class NexthopRows {
   readonly #entries: (NexthopEntry | undefined)[] = [undefined]
-  readonly #freeRows: number[] = []
+  readonly columns = new NexthopColumns()
   readonly #byKey = new Map<string, NexthopEntry>()
   readonly #byId = new Map<number, NexthopEntry>()
   /** To be created. */
@@ -13,7 +14,11 @@ export class NexthopRows {
   readonly unused = new Set<NexthopEntry>()
   /** Kernel ids given up for new objects: they go when the routes have moved. */
   readonly abandoned = new Set<number>()
-  count = 0
+
+  /** Objects wanted, installed or on their way out. */
+  get count(): number {
+    return this.columns.count
+  }
 
   get(row: NexthopRow): NexthopEntry {
     const entry = this.#entries[row]
@@ -38,41 +43,32 @@ export class NexthopRows {
   }
 
   retain(row: NexthopRow): void {
-    const entry = this.get(row)
-    if (entry.refs++ === 0) this.unused.delete(entry)
+    if (this.columns.addRefs(row, 1) === 1) this.unused.delete(this.get(row))
   }
 
   release(row: NexthopRow): void {
-    const entry = this.get(row)
-    if (entry.refs === 0) throw new Error(`nexthop row ${row} released once too often`)
-    if (--entry.refs === 0) this.unused.add(entry)
+    const refs = this.columns.addRefs(row, -1)
+    if (refs < 0) throw new Error(`nexthop row ${row} released once too often`)
+    if (refs === 0) this.unused.add(this.get(row))
   }
 
   add(key: string | undefined, content: NexthopContent, group: Group | null): NexthopEntry {
-    const row = (this.#freeRows.pop() ?? this.#entries.length) as NexthopRow
-    const entry: NexthopEntry = {
-      ...{ row, key, content, group, refs: 0, state: 'pending', id: 0, errno: 0 },
-      ...{ mtu: 0, refusal: 0 },
-      ...{ reachable: true, groups: new Set<NexthopEntry>() },
-    }
-    this.#entries[row] = entry
+    const entry = new NexthopEntry(this.columns, key, content, group)
+    this.#entries[entry.row] = entry
     if (key !== undefined) this.#byKey.set(key, entry)
     this.#link(entry)
     this.pending.add(entry)
     this.unused.add(entry)
-    this.count++
     return entry
   }
 
   forget(entry: NexthopEntry): void {
     if (entry.key !== undefined) this.#byKey.delete(entry.key)
-    this.#unlink(entry)
+    this.#unlink(entry, entry.group)
     this.#byId.delete(entry.id)
     this.pending.delete(entry)
-    entry.state = 'pending'
     this.#entries[entry.row] = undefined
-    this.#freeRows.push(entry.row)
-    this.count--
+    entry.forget()
   }
 
   /** The kernel has it under this id. */
@@ -94,10 +90,10 @@ export class NexthopRows {
   }
 
   setGroup(entry: NexthopEntry, group: Group): void {
-    const before = { ...entry }
+    const before = entry.group
     entry.group = group
     this.#link(entry)
-    this.#unlink(before, entry)
+    this.#unlink(entry, before)
   }
 
   /** A group holds its leaves, and a leaf knows its groups. */
@@ -106,12 +102,14 @@ export class NexthopRows {
       this.retain(leaf.row)
       leaf.groups.add(entry)
     }
+    entry.remeasure()
   }
 
-  #unlink(former: NexthopEntry, entry: NexthopEntry = former): void {
-    for (const leaf of former.group === null ? [] : leavesOf(former.group)) {
-      const stays = entry !== former && leavesOf(entry.group!).includes(leaf)
-      if (!stays) leaf.groups.delete(entry)
+  /** Of a group that had the leaves of `before`. */
+  #unlink(entry: NexthopEntry, before: Group | null): void {
+    const stay = before === entry.group || entry.group === null ? [] : leavesOf(entry.group)
+    for (const leaf of before === null ? [] : leavesOf(before)) {
+      if (!stay.includes(leaf)) leaf.groups.delete(entry)
       this.release(leaf.row)
     }
   }

@@ -11,21 +11,20 @@ import { type Clock, SystemClock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, KernelNexthop, NexthopContent } from './kernel.ts'
 import type { NexthopChoice } from './nexthop-choice.ts'
+import type { NexthopState } from './nexthop-columns.ts'
 import {
   type Group,
   keyOf,
   type NexthopEntry,
   type NexthopRow,
-  type NexthopState,
   NO_CONTENT,
-  routeMtu,
-  wholeMtu,
 } from './nexthop-entry.ts'
 import { FoundNexthops } from './nexthop-found.ts'
 import { NexthopRows } from './nexthop-rows.ts'
 import { NexthopWriter } from './nexthop-writer.ts'
 
-export type { NexthopRow, NexthopState } from './nexthop-entry.ts'
+export type { NexthopState } from './nexthop-columns.ts'
+export type { NexthopRow } from './nexthop-entry.ts'
 
 export class NexthopTable {
   readonly #writer: NexthopWriter
@@ -97,7 +96,7 @@ export class NexthopTable {
   }
 
   idOf(row: NexthopRow): number {
-    return this.#rows.get(row).id
+    return this.#rows.columns.idOf(row)
   }
 
   contentOf(row: NexthopRow): NexthopContent {
@@ -115,7 +114,7 @@ export class NexthopTable {
   }
 
   stateOf(row: NexthopRow): NexthopState {
-    return this.#rows.get(row).state
+    return this.#rows.columns.stateOf(row)
   }
 
   /** Why it is not in the kernel, or a group not as it should be there: else 0. */
@@ -124,17 +123,19 @@ export class NexthopTable {
   }
 
   refsOf(row: NexthopRow): number {
-    return this.#rows.get(row).refs
+    return this.#rows.columns.refsOf(row)
   }
 
   mtuOf(row: NexthopRow): number {
-    return wholeMtu(this.#rows.get(row))
+    return this.#rows.columns.mtuOf(row)
   }
 
   setMtu(row: NexthopRow, mtu: number): void {
     const entry = this.#rows.get(row)
     if (entry.mtu === mtu) return
     entry.mtu = mtu
+    entry.remeasure()
+    for (const group of entry.groups) group.remeasure()
     // One reference is of who sets it: no route goes by it yet.
     if (entry.refs > 1) this.onMtuChanged(row)
     for (const group of entry.groups) this.onMtuChanged(group.row)
@@ -142,7 +143,7 @@ export class NexthopTable {
 
   /** RTAX_MTU of the routes through it. */
   routeMtuOf(row: NexthopRow): number {
-    return routeMtu(this.#rows.get(row))
+    return this.#rows.columns.routeMtuOf(row)
   }
 
   /** Creates what is wanted and not there yet, leaves first. A refusal stays with its row. */

@@ -203,6 +203,33 @@ t.test('a leaf lost while its group is being changed is not overlooked', async (
   t.equal(life.goes(1), '2*1')
 })
 
+t.test('an answer for a group that is gone is not written to who has its row now', async (t) => {
+  const life = new Life()
+  const before = life.row([0], 1)
+  life.want(1, [0], 1)
+  await life.fib.flush()
+  let answer = () => {}
+  const late = new Promise<void>((resolve) => (answer = resolve))
+  life.kernel.meanwhile = () => (life.kernel.operations.at(-1)?.op === 'replace' ? late : undefined)
+  life.kernel.fail = ({ what, op }) => (what === 'group' && op === 'replace' ? Errno.EPERM : 0)
+  life.nexthops.setReachable(life.leaves[0]!, false)
+  life.want(1, [2])
+  await life.fib.flush()
+  life.nexthops.setReachable(life.leaves[0]!, true)
+  life.want(2, [2, 3])
+  await life.fib.flush()
+  t.equal(life.row([2, 3]), before)
+  answer()
+  await answered()
+  t.same([life.nexthops.stateOf(before), life.nexthops.errnoOf(before)], ['installed', 0])
+  life.kernel.operations.length = 0
+  life.kernel.fail = () => 0
+  life.clock.advance(100)
+  await answered()
+  t.same(life.asked(), [])
+  t.equal(life.goes(2), '2*1 3*1')
+})
+
 t.test(
   'a group takes packets that fit all of its leaves, and says so when that changes',
   async (t) => {
