@@ -7,6 +7,7 @@ export class DirtyQueue {
   #head = 0
   #count = 0
   #queued = new Uint8Array(256)
+  #random = 0x9e3779b9
 
   get size(): number {
     return this.#count
@@ -19,6 +20,21 @@ export class DirtyQueue {
     if (this.#count === this.#ring.length) this.#growRing()
     this.#ring[(this.#head + this.#count) & (this.#ring.length - 1)] = row
     this.#count++
+  }
+
+  /** Adds a row at a random place: what is taken from many such rows is in no order. */
+  scatter(row: number): void {
+    const before = this.#count
+    this.add(row)
+    if (this.#count === before || before === 0) return
+    // xorshift32
+    this.#random ^= this.#random << 13
+    this.#random ^= this.#random >>> 17
+    this.#random ^= this.#random << 5
+    const place = (this.#head + ((this.#random >>> 0) % this.#count)) & (this.#ring.length - 1)
+    const last = (this.#head + before) & (this.#ring.length - 1)
+    this.#ring[last] = this.#ring[place]!
+    this.#ring[place] = row
   }
 
   /** The row that waited longest, 0 (NONE) when there is none. */

@@ -50,6 +50,8 @@ export class FibFlush {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #dirty = new DirtyQueue()
+  /** Routes that go, before all others. */
+  readonly #going = new DirtyQueue()
   readonly #flights: Flight[] = Array.from({ length: FLIGHTS }, () => ({
     batch: routeBatch(BATCH),
     row: new Int32Array(BATCH),
@@ -77,12 +79,17 @@ export class FibFlush {
 
   /** Rows still to be brought to the kernel. */
   get pending(): number {
-    return this.#dirty.size
+    return this.#dirty.size + this.#going.size
   }
 
-  /** Has a row looked at by the next flush, or by the one that runs. */
+  /**
+   * Has a row looked at by the next flush, or by the one that runs. Linux takes IPv4 routes out of
+   * its trie ten times slower in the order of their prefixes than in none.
+   */
   add(row: FibRow): void {
-    this.#dirty.add(row)
+    if (!this.#goes(row)) this.#dirty.add(row)
+    else if (this.#rows.familyOf(row) === 4) this.#going.scatter(row)
+    else this.#going.add(row)
   }
 
   /** Has every row that the kernel refused looked at again; many of them a little later. */
@@ -103,7 +110,7 @@ export class FibFlush {
   #addFailed(matches: (errno: number) => boolean): void {
     if (this.#columns.failed === 0) return
     for (const row of this.#rows.all()) {
-      if (matches(this.#columns.errnoOf(row))) this.#dirty.add(row)
+      if (matches(this.#columns.errnoOf(row))) this.add(row)
     }
   }
 
@@ -145,7 +152,7 @@ export class FibFlush {
       await this.#nexthops.ensure()
       this.#fill(flight)
       if (flight.batch.count > 0) flight.landed = this.#fly(flight)
-      else if (this.#underWay === 0 && this.#dirty.size === 0) break
+      else if (this.#underWay === 0 && this.pending === 0) break
     }
     const failure = this.#failure
     this.#failure = undefined
@@ -172,21 +179,18 @@ export class FibFlush {
    */
   #fill(flight: Flight): void {
     flight.batch.count = 0
+    while (this.#going.size > 0 && flight.batch.count < BATCH) {
+      const row = this.#going.take() as FibRow
+      if (!this.#isDue(row)) continue
+      // It may be wanted again since it was queued.
+      if (this.#goes(row)) this.#put(flight, row, 0)
+      else this.#dirty.add(row)
+    }
     let looks = this.#dirty.size
     let later = 0
     while (looks-- > 0 && flight.batch.count + later < BATCH) {
       const row = this.#dirty.take() as FibRow
-      // What is under way is looked at again when it lands; a row may have been freed meanwhile.
-      if (!this.#rows.isUsed(row)) continue
-      if (this.#columns.isStale(row) || this.#columns.isUnderWay(row)) continue
-      if (this.#columns.isSettled(row)) {
-        this.#done(row)
-        continue
-      }
-      if (this.#columns.noticeOf(row) === Notice.TAKEN) {
-        this.#columns.setErrno(row, Errno.EEXIST)
-        continue
-      }
+      if (!this.#isDue(row)) continue
       if (this.#goes(row)) this.#put(flight, row, 0)
       else this.#later[later++] = row
     }
@@ -196,6 +200,20 @@ export class FibFlush {
       if (nexthop === 0) this.#put(flight, row, 0)
       else this.#putThrough(flight, row, nexthop)
     }
+  }
+
+  /** Whether something is to be written; of what is as it should be, or cannot be, that is noted. */
+  #isDue(row: FibRow): boolean {
+    // What is under way is looked at again when it lands; a row may have been freed meanwhile.
+    if (!this.#rows.isUsed(row)) return false
+    if (this.#columns.isStale(row) || this.#columns.isUnderWay(row)) return false
+    if (this.#columns.isSettled(row)) {
+      this.#done(row)
+      return false
+    }
+    if (this.#columns.noticeOf(row) !== Notice.TAKEN) return true
+    this.#columns.setErrno(row, Errno.EEXIST)
+    return false
   }
 
   /** Not `throw`: others go by it until they have moved. */
@@ -254,14 +272,14 @@ export class FibFlush {
       this.#columns.setErrno(row, errno)
       if (this.#columns.noticeOf(row) !== Notice.NONE) {
         // Others changed it while the answer was under way: what it says may be past.
-        this.#dirty.add(row)
+        this.add(row)
       } else if (errno === 0) {
         this.#columns.setHave(row, batch.kind[k]!, nexthop, batch.mtu[k]!)
         if (this.#columns.isSettled(row)) this.#done(row)
-        else this.#dirty.add(row)
+        else this.add(row)
       } else {
         again ||= isTransient(errno)
-        if (!this.#columns.isWanted(row, batch.kind[k]!, nexthop)) this.#dirty.add(row)
+        if (!this.#columns.isWanted(row, batch.kind[k]!, nexthop)) this.add(row)
       }
       this.#columns.giveNexthop(nexthop)
     }

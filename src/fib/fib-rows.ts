@@ -108,6 +108,10 @@ export class RouteRows {
     return this.#table[row]!
   }
 
+  familyOf(row: FibRow): number {
+    return this.#family[row]!
+  }
+
   copyKey(row: FibRow, batch: RouteBatch, k: number): void {
     batch.table[k] = this.#table[row]!
     batch.family[k] = this.#family[row]!

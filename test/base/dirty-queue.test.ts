@@ -45,3 +45,20 @@ t.test('DirtyQueue: the ring grows while it is wrapped around', async (t) => {
     Array.from({ length: 850 }, (_, k) => k + 151),
   )
 })
+
+t.test('DirtyQueue: scattered rows come once each, in no order', async (t) => {
+  const queue = new DirtyQueue()
+  const out: number[] = []
+  for (let row = 1; row <= 3000; row++) {
+    queue.scatter(row)
+    queue.scatter(row)
+    if (row % 3 === 0) out.push(queue.take())
+  }
+  for (let row = queue.take(); row !== 0; row = queue.take()) out.push(row)
+  t.strictSame(
+    [...out].sort((a, b) => a - b),
+    Array.from({ length: 3000 }, (_, k) => k + 1),
+  )
+  const climbs = out.filter((row, k) => row > (out[k - 1] ?? 0)).length
+  t.ok(climbs > 1000 && climbs < 2000, `the next row is higher ${climbs} times of 3000`)
+})

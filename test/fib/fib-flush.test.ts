@@ -53,6 +53,39 @@ const want = (fib: FibTable, n: number, row: NexthopRow) =>
   fib.want(10, 4, net(n), 0, 24, RouteKind.UNICAST, row)
 const line = ({ what, op }: FakeOperation) => `${op} ${what}`
 
+t.test('prefixes that go from one VRF to another, more than a batch: never in both', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new FakeKernel())
+  const row = nexthops.acquire(sid(2))
+  for (let n = 0; n < 5000; n++) want(fib, n, row)
+  await fib.flush()
+  kernel.operations.length = 0
+  for (let n = 0; n < 5000; n++) {
+    fib.want(20, 4, net(n), 0, 24, RouteKind.UNICAST, row)
+    fib.unwant(10, 4, net(n), 0, 24)
+  }
+  nexthops.release(row)
+  await fib.flush()
+  const said = kernel.operations.map(line)
+  t.same([said.indexOf('put route'), said.lastIndexOf('delete route')], [5000, 4999])
+  t.equal(fib.counts.installed, 5000)
+})
+
+t.test('a route on its way out that is wanted again stays', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new FakeKernel())
+  const row = nexthops.acquire(sid(2))
+  const other = nexthops.acquire(sid(3))
+  for (let n = 0; n < 3; n++) want(fib, n, row)
+  await fib.flush()
+  kernel.operations.length = 0
+  for (let n = 0; n < 3; n++) fib.unwant(10, 4, net(n), 0, 24)
+  want(fib, 0, row)
+  want(fib, 1, other)
+  await fib.flush()
+  const said = kernel.operations.map(line)
+  t.same(said.filter((one) => one.endsWith(' route')).sort(), ['delete route', 'put route'])
+  t.equal(fib.counts.installed, 2)
+})
+
 t.test('the next batch is filled while the kernel works on one', async (t) => {
   const { kernel, nexthops, fib } = setUp(new SlowKernel())
   const row = nexthops.acquire(sid(2))
