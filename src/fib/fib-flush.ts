@@ -38,6 +38,8 @@ export interface FlushPorts {
   nexthops: NexthopTable
   rows: RouteRows
   columns: FibColumns
+  /** Makes the rows say what the kernel holds, and queues those that it has otherwise. */
+  reread: () => Promise<void>
   log: Logger
   clock: Clock
 }
@@ -47,6 +49,7 @@ export class FibFlush {
   readonly #nexthops: NexthopTable
   readonly #rows: RouteRows
   readonly #columns: FibColumns
+  readonly #reread: () => Promise<void>
   readonly #log: Logger
   readonly #clock: Clock
   readonly #dirty = new DirtyQueue()
@@ -61,7 +64,11 @@ export class FibFlush {
   /** Rows of the batch that is being filled. */
   readonly #later = new Int32Array(BATCH)
   #underWay = 0
-  #failure: unknown
+  /** A batch had no answer: what of it the kernel has done, only the kernel knows. */
+  #broken = false
+  /** How often that happened since a flush went through. */
+  #breaks = 0
+  #stopped = false
   #running: Promise<void> | undefined
   #again: Timer | undefined
   #againMs = AGAIN_MS
@@ -73,6 +80,7 @@ export class FibFlush {
     this.#nexthops = ports.nexthops
     this.#rows = ports.rows
     this.#columns = ports.columns
+    this.#reread = ports.reread
     this.#log = ports.log
     this.#clock = ports.clock
   }
@@ -131,6 +139,7 @@ export class FibFlush {
 
   /** Ends the timer of retries. */
   stop(): void {
+    this.#stopped = true
     this.#again?.cancel()
     this.#again = undefined
     this.#many?.cancel()
@@ -146,27 +155,55 @@ export class FibFlush {
   }
 
   async #flushAll(): Promise<void> {
-    for (let turn = 0; ; turn++) {
-      const flight = this.#flights[turn % FLIGHTS]!
-      await flight.landed
-      await this.#nexthops.ensure()
-      this.#fill(flight)
-      if (flight.batch.count > 0) flight.landed = this.#fly(flight)
-      else if (this.#underWay === 0 && this.pending === 0) break
-    }
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure !== undefined) throw failure
+    // Not before its time.
+    if (this.#broken && this.#again !== undefined) return
+    do {
+      if (!this.#broken || (await this.#mend())) await this.#writeAll()
+      if (this.#broken) this.#breaks++
+    } while (this.#broken && this.#breaks === 1)
+    if (this.#broken) return this.#scheduleAgain(pauseAfter(this.#breaks))
+    this.#breaks = 0
     await this.#nexthops.collect()
   }
 
-  /** Never rejects: what is no answer of the kernel fails the rows, and the flush at its end. */
+  /** Until all is written, or a batch has no answer: no row is looked at before `#mend`. */
+  async #writeAll(): Promise<void> {
+    for (let turn = 0; ; turn++) {
+      const flight = this.#flights[turn % FLIGHTS]!
+      await flight.landed
+      if (this.#broken && this.#underWay === 0) return
+      if (this.#broken) continue
+      await this.#nexthops.ensure()
+      if (this.#broken) continue
+      this.#fill(flight)
+      if (flight.batch.count > 0) flight.landed = this.#fly(flight)
+      else if (this.#underWay === 0 && this.pending === 0) return
+    }
+  }
+
+  /** After a batch without an answer: false when the kernel could not be read either. */
+  async #mend(): Promise<boolean> {
+    try {
+      await this.#reread()
+    } catch (error) {
+      this.#log.error({ err: error }, 'reading the kernel failed')
+      return false
+    }
+    this.#broken = false
+    this.#addFailed((errno) => errno === Errno.EIO)
+    return true
+  }
+
+  /** Never rejects. */
   async #fly(flight: Flight): Promise<void> {
     this.#underWay++
     try {
       await this.#kernel.applyRoutes(flight.batch)
     } catch (error) {
-      this.#failure ??= error
+      if (!this.#broken && this.#breaks === 0) {
+        this.#log.error({ err: error }, 'writing routes broke off: reading the kernel and going on')
+      }
+      this.#broken = true
       flight.batch.errno.fill(Errno.EIO)
     }
     this.#underWay--
@@ -283,18 +320,27 @@ export class FibFlush {
       }
       this.#columns.giveNexthop(nexthop)
     }
-    if (again) this.#scheduleAgain()
-    else this.#againMs = AGAIN_MS
+    if (again) {
+      if (!this.#again) {
+        const retryMs = this.#againMs
+        this.#log.warn({ retryMs }, 'the kernel has no memory for routes, trying again')
+        this.#scheduleAgain(retryMs)
+        this.#againMs = Math.min(retryMs * 2, AGAIN_MAX_MS)
+      }
+    } else this.#againMs = AGAIN_MS
   }
 
-  #scheduleAgain(): void {
-    if (this.#again) return
-    this.#log.warn({ retryMs: this.#againMs }, 'the kernel has no memory for routes, trying again')
-    this.#again = this.#clock.after(this.#againMs, () => {
+  #scheduleAgain(ms: number): void {
+    if (this.#again || this.#stopped) return
+    this.#again = this.#clock.after(ms, () => {
       this.#again = undefined
       this.#addFailed(isTransient)
       this.#flushLater()
     })
-    this.#againMs = Math.min(this.#againMs * 2, AGAIN_MAX_MS)
   }
+}
+
+/** Before the kernel is read again when writing breaks off time after time. */
+function pauseAfter(breaks: number): number {
+  return Math.min(AGAIN_MS * 2 ** breaks, AGAIN_MAX_MS)
 }

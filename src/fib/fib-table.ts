@@ -43,7 +43,12 @@ export class FibTable {
     this.#nexthops = nexthops
     this.#columns = new FibColumns(nexthops)
     const [rows, columns] = [this.#rows, this.#columns]
-    this.#flush = new FibFlush({ kernel, nexthops, rows, columns, log, clock })
+    const reread = async () => {
+      const dump = await kernel.dump()
+      nexthops.resync(dump.nexthops)
+      this.found.resync(dump.routes)
+    }
+    this.#flush = new FibFlush({ kernel, nexthops, rows, columns, reread, log, clock })
     this.found = new FoundRoutes(rows, columns, nexthops, (row) => this.#flush.add(row))
     nexthops.onMtuChanged = (nexthop) => this.#resized.add(nexthop)
   }

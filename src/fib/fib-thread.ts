@@ -5,6 +5,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import type { ApplyReply, ApplyRequest, FibWorkerData } from './fib-worker.ts'
 import type { RouteBatch } from './kernel.ts'
+import { Errno } from './kernel-error.ts'
 import { NetlinkSocket } from './netlink-socket.ts'
 import { NETLINK_ROUTE } from './rtnetlink-constants.ts'
 
@@ -59,6 +60,8 @@ export class RouteThread {
   }
 
   #start(): Worker {
+    // Answers to a thread that ended before it read them are not for this one.
+    while (this.#socket.receive(() => {}) === Errno.ENOBUFS);
     const workerData: FibWorkerData = { fd: this.#socket.fd }
     const worker = startWorker({ name: 'srv6d-fib', workerData })
     worker.on('message', (reply: ApplyReply) => this.#answer(reply))

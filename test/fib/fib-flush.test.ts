@@ -8,20 +8,29 @@ import { Errno } from '../../src/fib/kernel-error.ts'
 import { type NexthopRow, NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { FakeKernel, type FakeOperation } from '../support/fake-kernel.ts'
+import { LogLines } from '../support/log-lines.ts'
 
 const CORE = 2
+const BROKE_OFF = 'error writing routes broke off: reading the kernel and going on'
 
 /** A kernel that carries a batch out only when the test lets it. */
 class SlowKernel extends FakeKernel {
   readonly waiting: (() => void)[] = []
   most = 0
+  /** The writer dies when it has done so many changes of a batch; below 0 it lives. */
+  diesAfter = -1
 
   override async applyRoutes(batch: RouteBatch): Promise<void> {
     await new Promise<void>((resolve) => {
       this.waiting.push(resolve)
       this.most = Math.max(this.most, this.waiting.length)
     })
+    if (this.diesAfter < 0) return await super.applyRoutes(batch)
+    const { count } = batch
+    batch.count = Math.min(count, this.diesAfter)
     await super.applyRoutes(batch)
+    batch.count = count
+    throw new Error('writer gone')
   }
 
   /** Lets the oldest batch go, after the flush had time to fill what it can. */
@@ -40,8 +49,9 @@ class SlowKernel extends FakeKernel {
 function setUp<K extends FakeKernel>(kernel: K) {
   kernel.addLink('core')
   const clock = new ManualClock()
+  const log = new LogLines()
   const nexthops = new NexthopTable(kernel, silentLogger)
-  return { kernel, clock, nexthops, fib: new FibTable(kernel, nexthops, silentLogger, clock) }
+  return { kernel, clock, nexthops, log, fib: new FibTable(kernel, nexthops, log, clock) }
 }
 
 function sid(n: number): NexthopContent {
@@ -141,19 +151,71 @@ t.test('a refused route whose wish changed meanwhile is asked for again at once'
   t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
 })
 
-t.test('a kernel that throws fails its rows, and the flush; the next one goes on', async (t) => {
-  const { kernel, fib } = setUp(new FakeKernel())
-  kernel.meanwhile = () => {
-    throw new Error('worker gone')
+t.test(
+  'a writer that dies in a batch: the kernel is read, and what it lacks written',
+  async (t) => {
+    const { kernel, nexthops, fib, log } = setUp(new SlowKernel())
+    const row = nexthops.acquire(sid(2))
+    for (let n = 0; n < 5000; n++) want(fib, n, row)
+    nexthops.release(row)
+    const flushed = fib.flush()
+    await kernel.step()
+    kernel.diesAfter = 700
+    await kernel.step()
+    kernel.diesAfter = -1
+    await kernel.runOut()
+    await flushed
+    t.equal(kernel.routes.size, 5000)
+    t.same(fib.counts, { wanted: 5000, installed: 5000, failed: 0, stale: 0 })
+    t.equal(kernel.reads.dumps, 1)
+    t.equal(kernel.operations.length, 5001, 'what it had done is not asked for again')
+    t.same(log.take(), [BROKE_OFF])
+  },
+)
+
+t.test('a route that it wrote and that nobody wants any more does not stay', async (t) => {
+  const { kernel, fib } = setUp(new SlowKernel())
+  fib.want(10, 4, net(1), 0, 24, RouteKind.THROW, 0)
+  kernel.diesAfter = 1
+  const flushed = fib.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  fib.unwant(10, 4, net(1), 0, 24)
+  await kernel.step()
+  t.equal(kernel.routes.size, 1)
+  kernel.diesAfter = -1
+  await kernel.runOut()
+  await flushed
+  t.equal(kernel.routes.size, 0)
+  t.same(fib.counts, { wanted: 0, installed: 0, failed: 0, stale: 0 })
+})
+
+t.test('a writer that dies every time is started after pauses, and told of once', async (t) => {
+  const { kernel, clock, fib, log } = setUp(new FakeKernel())
+  const apply = kernel.applyRoutes.bind(kernel)
+  let batches = 0
+  kernel.applyRoutes = async () => {
+    batches++
+    throw new Error('writer gone')
   }
-  const row = fib.want(10, 4, net(1), 0, 24, RouteKind.THROW, 0)
-  await t.rejects(fib.flush(), { message: 'worker gone' })
+  const row = fib.want(10, 4, net(1), 0, 24, RouteKind.UNREACHABLE, 0)
+  await fib.flush()
+  t.equal(batches, 2, 'once more at once')
+  for (const pause of [400, 800, 1600, 3200, 5000, 5000]) {
+    const before = batches
+    clock.advance(pause - 1)
+    await fib.flush()
+    t.equal(batches, before, `not before ${pause} ms`)
+    clock.advance(1)
+    await fib.flush()
+    t.equal(batches, before + 1)
+  }
   t.equal(fib.stateOf(row), 'failed')
-  kernel.routes.clear()
-  kernel.meanwhile = () => {}
-  fib.retryFailed()
+  t.same(log.take(), [BROKE_OFF])
+  kernel.applyRoutes = apply
+  clock.advance(5000)
   await fib.flush()
   t.equal(fib.stateOf(row), 'installed')
+  t.equal(kernel.routes.size, 1)
 })
 
 t.test('want of memory is tried again after pauses that double, up to five seconds', async (t) => {
@@ -225,13 +287,15 @@ t.test(
       via: fc.nat(3), // 0: nothing
       wait: fc.boolean(),
       errno: fc.constantFrom(0, 0, 0, Errno.ENOMEM, Errno.EPERM),
+      diesAfter: fc.constantFrom(-1, -1, -1, -1, 0, 1, 2),
     })
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 60 }), async (changes) => {
-        const { kernel, nexthops, fib } = setUp(new SlowKernel())
+        const { kernel, clock, nexthops, fib } = setUp(new SlowKernel())
         const wishes = new Map<number, number>()
         const flushes: Promise<void>[] = []
-        for (const { n, via, wait, errno } of changes) {
+        for (const { n, via, wait, errno, diesAfter } of changes) {
+          kernel.diesAfter = diesAfter
           kernel.fail = (o) => (o.what === 'route' && o.route.words[0] === net(n)[0] ? errno : 0)
           if (via === 0) {
             wishes.delete(n)
@@ -246,8 +310,11 @@ t.test(
           if (wait) await kernel.step()
         }
         kernel.fail = () => 0
+        kernel.diesAfter = -1
         await kernel.runOut()
         await Promise.all(flushes)
+        clock.advance(5000)
+        await kernel.runOut()
         fib.retryFailed()
         const last = fib.flush()
         await kernel.runOut()

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
@@ -14,6 +15,7 @@ import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { parseAddress } from '../../src/wire/address.ts'
+import { LogLines } from '../support/log-lines.ts'
 import { inOwnNamespace, ip, ipBatch } from '../support/namespace.ts'
 
 const STANDING = 60
@@ -191,6 +193,66 @@ async function inNamespace(): Promise<void> {
       await thread.close()
     },
   )
+
+  await t.test('a thread that dies while it writes leaves no route wrong', async (t) => {
+    const log = new LogLines()
+    const kernel = new LinuxKernel(log)
+    const nexthops = new NexthopTable(kernel, log)
+    const fib = new FibTable(kernel, nexthops, log)
+    const ways = ['fcbb:bb00:2:46::', 'fcbb:bb00:3:46::'].map((text) =>
+      nexthops.acquire({ ifindex: 1, segments: [parseAddress(text)], mode: 'encap.red' }),
+    )
+    const net = (n: number) => Int32Array.of(0x0a000000 + (n << 8))
+    const want = (n: number, way: number) =>
+      fib.want(103, 4, net(n), 0, 24, RouteKind.UNICAST, ways[way]!)
+    const count = 20_000
+    const kernelHas = async () => {
+      const { routes } = await kernel.dump()
+      return routes.map(({ words, nexthop }) => {
+        return `${(words[0]! >>> 8) & 0xffff} ${ways.indexOf(nexthops.rowOfId(nexthop) as never)}`
+      })
+    }
+    const wished = new Map<number, number>()
+    const text = () => [...wished].map(([n, way]) => `${n} ${way}`).sort()
+    for (const change of [
+      (n: number) => wished.set(n, 0),
+      (n: number) => n % 2 === 0 && wished.delete(n),
+      (n: number) => wished.has(n) && wished.set(n, 1),
+      (n: number) => (n % 3 === 0 ? wished.delete(n) : wished.set(n, 0)),
+    ]) {
+      for (let n = 0; n < count; n++) {
+        change(n)
+        const way = wished.get(n)
+        if (way === undefined) fib.unwant(103, 4, net(n), 0, 24)
+        else want(n, way)
+      }
+      const died = killWriterAt(4)
+      await fib.flush()
+      await died
+      t.same((await kernelHas()).sort(), text())
+      t.same(fib.counts, { wanted: wished.size, installed: wished.size, failed: 0, stale: 0 })
+      t.same(log.take(), ['error writing routes broke off: reading the kernel and going on'])
+    }
+    fib.unwantAll()
+    await fib.flush()
+    await kernel.close()
+  })
+}
+
+/** Ends the thread that writes when it is handed this batch of those to come. */
+function killWriterAt(batch: number): Promise<void> {
+  const { postMessage } = Worker.prototype
+  return new Promise((resolve) => {
+    let left = batch
+    Worker.prototype.postMessage = function (this: Worker, ...args: [unknown]) {
+      if (--left === 0) {
+        Worker.prototype.postMessage = postMessage
+        // Before the batch reaches it, so whatever it has done by then, it has not done all.
+        void this.terminate().then(() => resolve())
+      }
+      postMessage.apply(this, args)
+    }
+  })
 }
 
 await inOwnNamespace(t, import.meta.url, inNamespace)
