@@ -1,5 +1,6 @@
 // `npm run build`: dist/srv6d.js with its thread fib-worker.js, and dist/srv6d-cli.js, each one file
-// beside the native part of koffi, and the library dist/wire/ with its types.
+// beside the native part of koffi, and the library dist/wire/ with its types. What a bundle holds is a
+// devDependency: whoever installs the package does not need it.
 // One file, because on a small machine start-up is the reading of many files.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

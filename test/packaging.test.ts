@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { tempFolder } from './support/temp-folder.ts'
@@ -118,6 +127,26 @@ t.test('the package holds what it names', { skip: notBuilt }, async (t) => {
   }
   for (const file of files) t.notMatch(file, /^(src|test|lab|bench|node_modules)\//)
 })
+
+t.test(
+  'who installs the package gets what dist/ imports, and nothing else',
+  { skip: notBuilt },
+  async (t) => {
+    const files = (folder: string) =>
+      readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.js'))
+        .map((name) => `${folder}/${name}`)
+    const imported = new Set<string>()
+    for (const file of ['dist', 'dist/base', 'dist/wire'].flatMap(files)) {
+      for (const [, name] of read(file).matchAll(
+        /(?:^|;)(?:import|export)\b[^;'"]*\bfrom ?['"]([^'"]+)['"]/gm,
+      )) {
+        if (!name!.startsWith('.') && !isBuiltin(name!)) imported.add(name!)
+      }
+    }
+    t.strictSame([...imported].toSorted(), Object.keys(manifest.dependencies).toSorted())
+  },
+)
 
 t.test('the library imports by its name and parses', { skip: notBuilt }, async (t) => {
   const folder = tempFolder(t)
