@@ -162,6 +162,13 @@ async function* gunzip(chunks: Chunks): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** The first line of what a program said, under its name; advice often follows. */
+function complaint(program: string, said: string, status: number | null): string {
+  const [line = ''] = said.trim().split('\n')
+  const text = line.replace(`${program}: `, '').replace(/[\s;]+$/, '')
+  return `${program}: ${text === '' ? `ended with status ${status}` : text}`
+}
+
 /** Through the program of the same name, as zlib has no such format. */
 async function* through(program: string, chunks: Chunks): AsyncGenerator<Uint8Array> {
   const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -184,6 +191,9 @@ async function* through(program: string, chunks: Chunks): AsyncGenerator<Uint8Ar
   yield* child.stdout
   const status = await ended
   if (failed.error instanceof ClientError) throw failed.error
-  if (failed.error) throw new ClientError(`the file needs the program ${program}, which is missing`)
-  if (status !== 0) throw new ClientError(`${program}: ${said.trim() || `status ${status}`}`)
+  if (failed.error) {
+    const expected = `expected the program ${program}, to decompress it`
+    throw new ClientError(`this is ${program} data; ${expected}: ${failed.error.message}`)
+  }
+  if (status !== 0) throw new ClientError(complaint(program, said, status))
 }

@@ -9,6 +9,7 @@ import * as b from '../support/builder.ts'
 import { decode, objectsOf } from '../support/decode.ts'
 import { concat, toHex } from '../support/hex.ts'
 import * as mrt from '../support/mrt.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 import { FAMILY_VECTORS } from '../vectors/families.ts'
 
 const attrs = [b.origin(0), b.asPath([65001, 65002]), b.nextHop('192.0.2.1')]
@@ -129,6 +130,30 @@ t.test('a compressed file, and one that is not read', async (t) => {
   })
   t.match(await decode(['/nowhere/at-all']), { err: /there is no file "\/nowhere\/at-all"/ })
 })
+
+t.test(
+  'bzip2 goes through the program of that name, which may complain or be missing',
+  async (t) => {
+    const folder = tempFolder(t)
+    const { PATH } = process.env
+    t.teardown(() => {
+      Object.assign(process.env, { PATH: PATH })
+    })
+    Object.assign(process.env, { PATH: `${folder}:${PATH}` })
+    const program = (script: string) =>
+      writeFileSync(join(folder, 'bzip2'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const packed = concat(b.u8(0x42, 0x5a, 0x68), FILE)
+    program('exec tail -c +4')
+    t.match(await decode(['--summary', '-'], packed), { status: 0, out: /UPDATE {2}2\n/ })
+    program('cat >/dev/null; echo "bzip2: it is broken;" >&2; echo "long advice" >&2; exit 2')
+    t.match(await decode(['-'], packed), { status: 1, err: 'srv6d-cli: bzip2: it is broken\n' })
+    Object.assign(process.env, { PATH: join(folder, 'nothing') })
+    t.match(await decode(['-'], packed), {
+      status: 1,
+      err: /bzip2 data; expected the program bzip2, to decompress it: spawn bzip2 ENOENT/,
+    })
+  },
+)
 
 t.test(
   'what is malformed is printed with its verdict, what breaks off ends with status 1',
