@@ -102,6 +102,10 @@ function failMessage(view: UpdateView, reason: number): Outcome {
   view.withdrawnAt = view.withdrawnEnd = view.attrsAt = view.attrsEnd = view.at
   view.nlriAt = view.end
   view.fail(Outcome.SESSION_RESET, reason, MALFORMED_ATTRIBUTE_LIST, 0, view.at, view.at)
+  const { at, end, words } = view
+  // what is wrong: the length field that says too much, or all there is
+  view.faultAt = reason === ATTRIBUTES_LENGTH ? at + 2 + words.getUint16(at) : at
+  view.faultEnd = reason === TOO_SHORT ? end : view.faultAt + 2
   return view.outcome
 }
 

@@ -285,19 +285,22 @@ t.test(
 t.test(
   'RFC 4271 §6.3: lengths that do not fit into the message end the session with 3/1',
   async (t) => {
-    for (const body of [
-      '',
-      '00',
-      '0000',
-      '000000',
-      '0001 0000',
-      '0000 0001',
-      'ffff 0000',
-      '0000 ffff',
-    ]) {
+    // the body, and where in it the wrong octets stand
+    for (const [body, at, end] of [
+      ['', 0, 0],
+      ['00', 0, 1],
+      ['0000', 0, 2],
+      ['000000', 0, 3],
+      ['0001 0000', 0, 2],
+      ['0000 0001', 2, 4],
+      ['ffff 0000', 0, 2],
+      ['0000 ffff', 2, 4],
+      ['0002 080a 0005 4001', 4, 6],
+    ] as const) {
       const octets = concat(new Uint8Array(19), fromHex(body))
       const view = parse(octets, ebgp)
       t.same([view.outcome, view.errorSubcode], [SESSION_RESET, 1], body)
+      t.same([view.faultAt, view.faultEnd], [19 + at, 19 + end], `what is wrong in ${body}`)
       t.equal(errorOf(view).data.length, 0)
     }
   },
