@@ -8,10 +8,10 @@ import type { Speaker } from './speaker.ts'
 
 /** The data plane that the configuration asks for, or that this kernel has. */
 export async function dataplaneOf(speaker: Speaker): Promise<Dataplane> {
-  const { kernel, nexthops, fib, config, log } = speaker
+  const { kernel, nexthops, fib, config, clock, log } = speaker
   const source = config.router.source.bytes
   const dataplane = await chooseDataplane(config.dataplane.mode, {
-    ...{ kernel, nexthops, fib, source, cluster: clusterOf(config) },
+    ...{ kernel, nexthops, fib, clock, source, cluster: clusterOf(config) },
     log: log.child({ in: 'fib' }),
   })
   log.info({ mode: dataplane.mode, why: dataplane.why }, 'data plane')

@@ -4,6 +4,7 @@ import { networkWords } from '../fib/interfaces.ts'
 import type { RulePrefix } from '../fib/kernel.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import type { PeerId } from '../rib/path-table.ts'
+import type { PrefixId } from '../rib/prefix-table.ts'
 import { NetworkImport } from '../vpn/network-import.ts'
 import { type Network, Networks } from '../vpn/networks.ts'
 import { ADDRESS_FAMILIES, type AddressFamily, type Vrf } from '../vpn/vrf.ts'
@@ -64,6 +65,15 @@ export class NodeNetworks {
 
   settle(budget: number): void {
     for (const rib of this.ribs.values()) rib.settle(budget)
+  }
+
+  /** For `show`: why what comes from a prefix is not its VRF's, null when it is. */
+  whyUnbound(rib: LocRib, prefix: PrefixId, vrf: Vrf): string | null {
+    const { words, keyWords } = rib.prefixes
+    const at = rib.prefixes.wordsAt(prefix)
+    const family = rib.family as AddressFamily
+    const key = rulePrefix(family, words.subarray(at, at + keyWords), rib.prefixes.bitsOf(prefix))
+    return this.#instance(vrf).plane.whyUnbound(key)
   }
 
   /** The VRF has another device: what leads to this node's prefixes goes by it. */

@@ -169,9 +169,12 @@ function membership(
   prefix: PrefixId,
 ): Pick<Route, 'vrf' | 'fibDetail'> {
   const networks = node.imports.get(rib.family as AddressFamily)
-  const vrf = networks?.vrfOf(prefix)?.spec.name ?? null
-  const why = networks?.whyOf(prefix) ?? null
-  return { vrf, fibDetail: vrf === null ? why : `in VRF ${vrf}` }
+  const vrf = networks?.vrfOf(prefix) ?? null
+  if (vrf === null) return { vrf, fibDetail: networks?.whyOf(prefix) ?? null }
+  const { name } = vrf.spec
+  const why = node.whyUnbound(rib, prefix, vrf)
+  const but = why === null ? '' : `, but what comes from it is refused: ${why}`
+  return { vrf: name, fibDetail: `in VRF ${name}${but}` }
 }
 
 /** The best path first, then what else carries traffic, what stands by, what could be used. */

@@ -191,6 +191,7 @@ export class Speaker {
     this.fib.stop()
     this.installer.stop()
     this.nexthops.stop()
+    this.dataplane.stop()
     this.resolver.close()
     if (remove) await removeFromKernel(this)
   }

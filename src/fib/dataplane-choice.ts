@@ -18,7 +18,7 @@ export async function chooseDataplane(
   given: Omit<TablePorts, 'rules'>,
 ): Promise<Dataplane> {
   if (given.kernel instanceof CiliumKernel) return new CiliumDataplane(given.kernel)
-  const rules = new RuleTable(given.kernel, given.log, SOURCE_PRIORITIES)
+  const rules = new RuleTable(given.kernel, given.log, SOURCE_PRIORITIES, given.clock)
   const ports = { ...given, rules }
   if (mode === 'vrf') return new VrfDataplane(ports, 'as configured')
   if (mode === 'table') return new TableDataplane(ports, 'as configured')

@@ -53,6 +53,8 @@ export class CiliumDataplane implements Dataplane {
     return this.#kernel.maps.flush()
   }
 
+  stop(): void {}
+
   async remove(): Promise<void> {
     this.#kernel.maps.clear()
     await this.#kernel.maps.flush()
@@ -115,6 +117,10 @@ class CiliumVrf implements VrfPlane {
   unbindSource({ address, bits }: RulePrefix): void {
     const entry = sourceEntry(address, bits, this.#request.table)
     if (this.#bound.delete(entry.key)) this.#kernel.maps.delete(entry)
+  }
+
+  whyUnbound(): string | null {
+    return null
   }
 
   async remove(): Promise<void> {}

@@ -1,4 +1,5 @@
 import { hexOf } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { Behavior } from '../wire/endpoint-behavior.ts'
 import type { VrfPlane, VrfRequest } from './dataplane.ts'
@@ -39,6 +40,7 @@ export interface TablePorts {
   readonly nexthops: NexthopTable
   readonly rules: RuleTable
   readonly cluster: ClusterAddresses
+  readonly clock: Clock
   /** 16 octets: where this router's SRv6 packets come from. */
   readonly source: Uint8Array
   readonly log: Logger
@@ -232,8 +234,16 @@ export class TableVrf implements VrfPlane {
     this.#setHome(prefix, [])
   }
 
+  whyUnbound(prefix: RulePrefix): string | null {
+    return this.#sources.whyNot(prefix) ?? this.#ports.rules.whyNot(this.#homeOwner(prefix))
+  }
+
   #setHome(prefix: RulePrefix, rules: readonly WantedRule[]): void {
-    this.#ports.rules.set(`home ${keyOf(prefix)} of ${this.#request.name}`, rules)
+    this.#ports.rules.set(this.#homeOwner(prefix), rules)
+  }
+
+  #homeOwner(prefix: RulePrefix): string {
+    return `home ${keyOf(prefix)} of ${this.#request.name}`
   }
 
   async remove(): Promise<void> {

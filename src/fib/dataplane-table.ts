@@ -86,6 +86,10 @@ export class TableDataplane implements Dataplane {
     return this.#ports.rules.flush()
   }
 
+  stop(): void {
+    this.#ports.rules.stop()
+  }
+
   async remove(): Promise<void> {
     this.#ports.rules.clear()
     await this.#ports.rules.flush()

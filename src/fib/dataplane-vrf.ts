@@ -71,6 +71,10 @@ export class VrfDataplane implements Dataplane {
     return this.#rules.flush()
   }
 
+  stop(): void {
+    this.#rules.stop()
+  }
+
   async remove(): Promise<void> {
     this.#rules.clear()
     await this.#rules.flush()
@@ -295,6 +299,10 @@ class DeviceVrf implements VrfPlane {
 
   unbindSource(prefix: RulePrefix, closed: boolean): void {
     this.#sources.unbind(prefix, this.#request.table, closed)
+  }
+
+  whyUnbound(prefix: RulePrefix): string | null {
+    return this.#sources.whyNot(prefix)
   }
 
   async remove(): Promise<void> {

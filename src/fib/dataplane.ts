@@ -71,6 +71,8 @@ export interface VrfPlane {
   bindSource(prefix: RulePrefix): void
   /** `closed`: nothing may come from the prefix until it is bound or unbound again. */
   unbindSource(prefix: RulePrefix, closed: boolean): void
+  /** Why what comes from a bound prefix is not the VRF's, or not all of it; null when it is. */
+  whyUnbound(prefix: RulePrefix): string | null
   /** Takes what `open` made out of the kernel again. */
   remove(): Promise<void>
 }
@@ -104,6 +106,8 @@ export interface Dataplane {
   settleSources(): Promise<void>
   /** Every source is bound that will be: bindings of a former run go. */
   sweep(): Promise<void>
+  /** Asks for nothing again by itself from here on. */
+  stop(): void
   /** Takes out what is no VRF's own. */
   remove(): Promise<void>
 }

@@ -4,6 +4,7 @@
  * way (no table) comes first and goes last, added before deleted, and among the others the last of a
  * packet's way is added first: no moment leaves a circuit or a prefix to other tables.
  */
+import { type Clock, SystemClock, type Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Kernel, KernelRule } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
@@ -14,6 +15,9 @@ import { ruleText } from './rtnetlink-rule.ts'
 export type WantedRule = Partial<KernelRule> & Pick<KernelRule, 'family' | 'priority'>
 
 const FAMILIES = [4, 6] as const
+/** Pause before what the kernel refused is asked for again; doubles up to the second. */
+const AGAIN_MS = 100
+const AGAIN_MAX_MS = 5000
 
 export class RuleTable {
   readonly #kernel: Kernel
@@ -26,18 +30,30 @@ export class RuleTable {
   #known: Map<string, KernelRule> | null = null
   /** Texts that were asked for or given up since the last flush. */
   readonly #changed = new Set<string>()
-  readonly #refused = new Map<string, string>()
+  /** By text: the kernel's answer; and those of the look before. */
+  #refused = new Map<string, string>()
+  #refusedBefore: ReadonlyMap<string, string> = new Map()
   /** Priorities of rules that are kept from a former run until the sweep. */
   readonly #kept: readonly number[]
   #swept = false
   #running: Promise<void> | undefined
   #again = false
   #mustLook = true
+  readonly #clock: Clock
+  #retry: Timer | undefined
+  #retryMs = AGAIN_MS
+  #stopped = false
 
-  constructor(kernel: Kernel, log: Logger, kept: readonly number[]) {
+  constructor(
+    kernel: Kernel,
+    log: Logger,
+    kept: readonly number[],
+    clock: Clock = new SystemClock(),
+  ) {
     this.#kernel = kernel
     this.#log = log
     this.#kept = kept
+    this.#clock = clock
   }
 
   /** Replaces what `owner` asks for. */
@@ -64,7 +80,10 @@ export class RuleTable {
 
   #giveUp(text: string): void {
     const entry = this.#wanted.get(text)!
-    if (--entry.count === 0) this.#wanted.delete(text)
+    if (--entry.count === 0) {
+      this.#wanted.delete(text)
+      this.#refused.delete(text)
+    }
     this.#changed.add(text)
   }
 
@@ -74,9 +93,18 @@ export class RuleTable {
     this.#swept = true
   }
 
-  /** What the kernel refused. */
+  /** What the kernel refused; it is asked again after pauses. */
   get problems(): string[] {
     return [...this.#refused.values()]
+  }
+
+  /** Why not all that `owner` asks for is in the kernel, null when it is or is under way. */
+  whyNot(owner: string): string | null {
+    for (const text of this.#owners.get(owner) ?? []) {
+      const refusal = this.#refused.get(text)
+      if (refusal !== undefined) return refusal
+    }
+    return null
   }
 
   /** Everybody has asked for what he wants: what a former run left beside it goes. */
@@ -95,8 +123,32 @@ export class RuleTable {
     this.#again = this.#running !== undefined
     this.#running ??= this.#flushAll().finally(() => {
       this.#running = undefined
+      this.#retryLater()
     })
     return this.#running
+  }
+
+  /** Refusals, and a look that failed, are no end. */
+  #retryLater(): void {
+    this.#retry?.cancel()
+    this.#retry = undefined
+    if (this.#stopped) return
+    if (!this.#mustLook && this.#refused.size === 0) {
+      this.#retryMs = AGAIN_MS
+      return
+    }
+    this.#retry = this.#clock.after(this.#retryMs, () => {
+      this.#retry = undefined
+      this.#retryMs = Math.min(this.#retryMs * 2, AGAIN_MAX_MS)
+      this.flush().catch((error) => this.#log.error({ err: error }, 'ip rules not written'))
+    })
+  }
+
+  /** Ends the timer of retries. */
+  stop(): void {
+    this.#stopped = true
+    this.#retry?.cancel()
+    this.#retry = undefined
   }
 
   async #flushAll(): Promise<void> {
@@ -138,7 +190,8 @@ export class RuleTable {
     const ours = byText(have.filter((rule) => rule.protocol === RTPROT_SRV6D))
     const asked = new Map([...this.#wanted].map(([text, { rule }]) => [text, rule]))
     const wanted = withoutNeedless(asked, have)
-    this.#refused.clear()
+    this.#refusedBefore = this.#refused
+    this.#refused = new Map()
     const missing = [...wanted].flatMap(([text, rule]) => (ours.has(text) ? [] : [rule]))
     const known = new Map(ours)
     this.#known = known
@@ -149,7 +202,9 @@ export class RuleTable {
     )
     await this.#delete(extra, known)
     const [added, deleted] = [missing.length, extra.length]
-    if (added + deleted > 0) this.#log.info({ added, deleted }, 'ip rules changed')
+    if (added + deleted > this.#refused.size) {
+      this.#log.info({ added, deleted }, 'ip rules changed')
+    }
   }
 
   async #put(rules: KernelRule[], known: Map<string, KernelRule>): Promise<void> {
@@ -202,10 +257,15 @@ export class RuleTable {
     } catch (error) {
       if (!(error instanceof KernelError)) throw error
       if (error.errno === Errno.EEXIST) return true
-      this.#refused.set(ruleText(rule), error.message)
-      this.#log.error({ err: error }, 'ip rule refused')
+      const text = ruleText(rule)
+      this.#refused.set(text, error.message)
+      // The same refusal again is no news.
+      if (this.#refusedBefore.get(text) !== error.message) {
+        this.#log.error({ err: error }, 'ip rule refused, trying again')
+      }
       return false
     }
+    this.#refused.delete(ruleText(rule))
     return true
   }
 }

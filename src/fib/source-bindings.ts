@@ -60,6 +60,13 @@ export class SourceBindings {
     this.#rules.set(`source ${key}`, sourceRules(prefix, table))
   }
 
+  /** The kernel's refusal of a rule that the prefix needs, null when there is none. */
+  whyNot(prefix: RulePrefix): string | null {
+    const key = keyOf(prefix)
+    const scope = this.#bound.get(key)?.scope
+    return this.#rules.whyNot(`source ${key}`) ?? (scope ? this.#rules.whyNot(scope) : null)
+  }
+
   /** `closed`: nothing goes anywhere from the prefix until it is bound or unbound again. */
   unbind(prefix: RulePrefix, table: number, closed = false): void {
     const key = keyOf(prefix)

@@ -1,5 +1,6 @@
 /** The daemon on a kernel without VRF devices: what it makes of VRFs there, and what it leaves. */
 import t from 'tap'
+import type { KernelRule } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import {
   address,
@@ -294,18 +295,14 @@ t.test('rules that could not be written are found missing by the next look', asy
   }
 })
 
-t.test('a prefix of this node whose rules could not be written: they are soon', async (t) => {
-  const kernel = bareKernel()
+/** A PE to whose VRF red a speaker of this node has announced 10.244.8.0/26. */
+async function withPods(kernel: FakeKernel, before: () => void) {
   const pods = '    networks: [{ from: cilium, community: "65000:1:10", pools: [10.244.8.0/22] }]'
   const yaml = `${config().replace('interfaces: [red]', `interfaces: [red]\n${pods}`)}
 speakers: { cilium: { as: 64512 } }
 `
   const router = await Router.start(yaml, kernel)
-  const { putRule } = kernel
-  kernel.putRule = async () => {
-    kernel.putRule = putRule
-    throw new Error('no descriptor left')
-  }
+  before()
   const { peer } = router.speaker.neighbors.find((each) => each.name === 'cilium')!
   const transport = new FakeTransport()
   transport.remoteAddress = '127.0.0.1'
@@ -314,12 +311,47 @@ speakers: { cilium: { as: 64512 } }
   const attrs = [origin(0), asPath([64512]), nextHop('127.0.0.1'), largeCommunities('65000:1:10')]
   transport.receive(update({ attrs, nlri: [prefix('10.244.8.0/26')] }))
   await calm()
-  const rule = 'IPv4 2000: from 10.244.8.0/26 lookup 10'
-  t.notOk(kernel.rulesAsText.includes(rule))
+  return router
+}
+
+const POD_RULE = 'IPv4 2000: from 10.244.8.0/26 lookup 10'
+
+t.test('a prefix of this node whose rules could not be written: they are soon', async (t) => {
+  const kernel = bareKernel()
+  const router = await withPods(kernel, () => {
+    const { putRule } = kernel
+    kernel.putRule = async () => {
+      kernel.putRule = putRule
+      throw new Error('no descriptor left')
+    }
+  })
+  t.notOk(kernel.rulesAsText.includes(POD_RULE))
   await router.pass(2)
-  t.ok(kernel.rulesAsText.includes(rule))
+  t.ok(kernel.rulesAsText.includes(POD_RULE))
   await router.speaker.listeners.close()
 })
+
+t.test(
+  'a rule that the kernel refuses: told where one looks, and written once it may',
+  async (t) => {
+    const kernel = bareKernel()
+    const router = await withPods(kernel, () => {
+      const isSource = (rule: KernelRule) => rule.priority === 2000
+      kernel.fail = (o) => (o.what === 'rule' && isSource(o.rule) ? Errno.ENOMEM : 0)
+    })
+    const network = () => router.show.routes({ table: 'node' }).map(({ fibDetail }) => fibDetail)
+    t.match(network(), [/^in VRF red, but what comes from it is refused: .*ENOMEM/])
+    t.match(router.show.status().problems, [/ENOMEM/])
+    await router.pass(30)
+    t.match(router.show.status().problems, [/ENOMEM/])
+    kernel.fail = () => 0
+    await router.pass(5)
+    t.ok(kernel.rulesAsText.includes(POD_RULE))
+    t.same(network(), ['in VRF red'])
+    t.same(router.show.status().problems, [])
+    await router.speaker.listeners.close()
+  },
+)
 
 t.test(
   'the same address in two VRFs: the router answers from neither by the main table',

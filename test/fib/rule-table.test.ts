@@ -1,4 +1,5 @@
 import t from 'tap'
+import { ManualClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import type { KernelRule } from '../../src/fib/kernel.ts'
 import { Errno } from '../../src/fib/kernel-error.ts'
@@ -7,6 +8,7 @@ import { RuleTable } from '../../src/fib/rule-table.ts'
 import { circuitRules, localRules, ownRules, RulePriority } from '../../src/fib/table-rules.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
+import { LogLines } from '../support/log-lines.ts'
 
 const SOURCE = parseAddress('2001:db8:ffff::1')
 const KERNELS = [
@@ -18,6 +20,8 @@ const KERNELS = [
 const KERNELS_LOCAL = new FakeKernel().ruleList.filter((rule) => rule.table === 255)
 const POD = { address: parseAddress('10.244.7.0'), bits: 26 }
 const KEPT = [RulePriority.SOURCE]
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 const tableOf = (kernel: FakeKernel) => new RuleTable(kernel, silentLogger, KEPT)
 const source = (table: number) =>
@@ -140,6 +144,66 @@ t.test('cleared: the kernel has its own rules again, and was never without one',
   const order = done(kernel)
   const back = order.indexOf('put IPv4 0: from all lookup 255')
   t.ok(back >= 0 && back < order.indexOf('delete IPv4 5: from all lookup 255'))
+})
+
+t.test('what the kernel refuses is asked for again, after pauses that double', async (t) => {
+  const kernel = new FakeKernel()
+  const clock = new ManualClock()
+  const log = new LogLines()
+  const rules = new RuleTable(kernel, log, [], clock)
+  kernel.fail = ({ what }) => (what === 'rule' ? Errno.ENOMEM : 0)
+  rules.set('source', [source(10)])
+  rules.set('other', [{ ...source(20), priority: 77 }])
+  await rules.flush()
+  const said = ['error ip rule refused, trying again', 'error ip rule refused, trying again']
+  t.same(log.take(), said, 'each once')
+  t.match(rules.whyNot('source'), /RTM_NEWRULE|ENOMEM/)
+  t.equal(rules.whyNot('nobody'), null)
+  rules.set('other', [])
+  t.equal(rules.problems.length, 1, 'nobody wants the other any more')
+  for (const pause of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
+    const asked = kernel.operations.length
+    clock.advance(pause - 1)
+    await turn()
+    t.equal(kernel.operations.length, asked, `not before ${pause} ms`)
+    clock.advance(1)
+    await turn()
+    t.equal(kernel.operations.length, asked + 1)
+  }
+  t.same(log.take(), [], 'the same refusal again is no news')
+  kernel.fail = () => 0
+  clock.advance(5000)
+  await turn()
+  t.ok(kernel.rulesAsText.includes('IPv4 2000: from 10.244.7.0/26 lookup 10'))
+  t.same([rules.problems, rules.whyNot('source')], [[], null])
+  const asked = kernel.operations.length
+  clock.advance(60_000)
+  await turn()
+  t.equal(kernel.operations.length, asked, 'and that is all')
+})
+
+t.test('a look at the kernel that fails is made again; none after the stop', async (t) => {
+  const kernel = new FakeKernel()
+  const clock = new ManualClock()
+  const rules = new RuleTable(kernel, silentLogger, [], clock)
+  const look = kernel.rules.bind(kernel)
+  kernel.rules = async () => {
+    throw new Error('no descriptor left')
+  }
+  rules.set('source', [source(10)])
+  await t.rejects(rules.flush(), /no descriptor left/)
+  kernel.rules = look
+  clock.advance(100)
+  await turn()
+  t.ok(kernel.rulesAsText.includes('IPv4 2000: from 10.244.7.0/26 lookup 10'))
+  kernel.fail = ({ what }) => (what === 'rule' ? Errno.ENOMEM : 0)
+  rules.set('source', [source(20)])
+  await rules.flush()
+  rules.stop()
+  const asked = kernel.operations.length
+  clock.advance(60_000)
+  await turn()
+  t.equal(kernel.operations.length, asked)
 })
 
 t.test(

@@ -4,8 +4,10 @@
  */
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
+import { waitUntil } from '../../lab/lib/wait-until.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import type { KernelRule } from '../../src/fib/kernel.ts'
+import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
 import { RuleTable } from '../../src/fib/rule-table.ts'
 import { circuitRules, localRules } from '../../src/fib/table-rules.ts'
@@ -86,6 +88,34 @@ async function inNamespace(): Promise<void> {
     rules.clear()
     await rules.flush()
     t.same({ 4: rulesOf(4), 6: rulesOf(6) }, before)
+  })
+
+  await t.test('a rule that was refused is written as soon as it may be', async (t) => {
+    const rules = new RuleTable(kernel, silentLogger, [])
+    const before = rulesOf(4)
+    // The kernel's refusal cannot be had for the asking, so its errno is made up.
+    const putRule = kernel.putRule.bind(kernel)
+    const refusals = [Errno.ENOMEM, Errno.EPERM]
+    kernel.putRule = async (rule) => {
+      const errno = refusals.shift()
+      if (errno !== undefined) throw new KernelError('RTM_NEWRULE', errno)
+      await putRule(rule)
+    }
+    rules.set('red', [{ family: 4, priority: 77, iif: 'red', table: 10 }])
+    await rules.flush()
+    t.match(rules.problems, [/ENOMEM/])
+    t.same(rulesOf(4), before)
+    const line = '77: from all iif red lookup 10 proto 152'
+    await waitUntil('the rule', 60, async () => {
+      const seen = rulesOf(4)
+      return seen.includes(line) ? undefined : seen.join('; ')
+    })
+    t.same([rules.problems, refusals], [[], []])
+    rules.clear()
+    await rules.flush()
+    rules.stop()
+    kernel.putRule = putRule
+    t.same(rulesOf(4), before)
   })
 
   await t.test(
