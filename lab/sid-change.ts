@@ -7,10 +7,11 @@
  *
  *   sid-change.mjs [ROOT]      (a root made by lab/root: its FRR is pe2)
  *
- * Each change is a restart with another configuration. Continuous pings of both customers, in both
+ * Each change is a restart with another configuration, or a reload. Continuous pings of both customers, in both
  * families, to the CEs (End.DT4, End.DT6) and to what is behind them (End.DX4, End.DX6), lose none.
  * Both customers have the same addresses, so a SID that led to the wrong CE would be seen.
  */
+import type { Status } from '../src/daemon/api-schema.ts'
 import { Checks, emit, say } from './lib/checks.ts'
 import { FrrPe, prepareFrr } from './lib/frr.ts'
 import { describeRoute, kernelState, routesOf } from './lib/kernel-view.ts'
@@ -27,7 +28,7 @@ import type { Pe } from './lib/pe.ts'
 import { ContinuousPing } from './lib/ping.ts'
 import { mountRoot } from './lib/roots.ts'
 import { inSandbox } from './lib/sandbox.ts'
-import { Srv6dPe } from './lib/srv6d.ts'
+import { Srv6dPe, srv6dConfig } from './lib/srv6d.ts'
 import { ipBatch } from './lib/topology.ts'
 import { awaitRemoteRoutes, checkIsolation, checkReachability, Watchers } from './lib/vpn-checks.ts'
 import { sleep, waitUntil } from './lib/wait-until.ts'
@@ -93,6 +94,43 @@ async function checkStart(): Promise<boolean> {
   })
 }
 
+const restarted = async (end: () => Promise<void>): Promise<void> => {
+  await end()
+  await pe1.start()
+}
+
+const problems = async (): Promise<string> =>
+  (await pe1.api<Status>('/v1/status')).problems.join('; ')
+
+/** What pe1 cannot take leaves it as it is, and it says so. */
+async function checkNotTaken(): Promise<void> {
+  const sids = async () => (await pe1.sids()).map(({ sid, vrf }) => `${vrf} ${sid}`).join()
+  const before = await sids()
+  const good = srv6dConfig(pe1.options)
+  const tried = async (config: string, said: string) => {
+    pe1.configure({ config })
+    pe1.reload()
+    await waitUntil(said, checks.patience, async () => {
+      const seen = await problems()
+      return seen.includes(said) ? undefined : `problems: ${seen}`
+    })
+  }
+  await checks.check('reload: a file with mistakes leaves the session as it was', async () => {
+    const { uptimeSeconds } = (await pe1.neighbors()).find(({ vrf }) => vrf === null)!
+    await tried(good.replace('table: ', 'tabel: '), 'and was not taken')
+    const now = (await pe1.neighbors()).find(({ vrf }) => vrf === null)!
+    if (now.state !== 'Established' || now.uptimeSeconds! < uptimeSeconds!)
+      throw new Error(JSON.stringify(now))
+    if (!pe1.log().includes('did you mean')) throw new Error(pe1.log().slice(-500))
+  })
+  await checks.check('reload: a file it cannot run with: back to the one before', async () => {
+    await tried(good.replace('api: { ', 'api: { listen: "192.0.2.99:9", '), 'could not be taken')
+    await waitUntil('session', checks.patience, () => pe1.session())
+    if ((await sids()) !== before) throw new Error(`${await sids()}; before ${before}`)
+  })
+  pe1.configure({ config: undefined })
+}
+
 /** Restarts pe1 with a change of configuration; all that pe2 then sends to are SIDs that `isNew`. */
 async function checkChange(
   name: string,
@@ -113,7 +151,6 @@ async function checkChange(
   await checks.check(`${name}: pe2 is told the new SIDs, the old ones still work`, async () => {
     pe1.configure(change)
     await restart()
-    await pe1.start()
     await waitUntil('session', checks.patience, () => pe1.session())
     await waitUntil('new SIDs in use at pe2', checks.patience, async () => {
       const used = await allSidsUsed()
@@ -172,14 +209,21 @@ await inSandbox(async () => {
     await checkChange(
       'another locator',
       { locator: NEW_LOCATOR },
-      () => pe1.stop(),
+      () => restarted(() => pe1.stop()),
       (sid) => sid.startsWith(inNew),
     )
     await checkChange(
       'another locator and a SID a prefix, after SIGKILL',
       { locator: locatorOf(1), sid: 'per-prefix' },
-      () => pe1.kill(),
+      () => restarted(() => pe1.kill()),
       (sid) => sid.startsWith(inOld),
+    )
+    await checkNotTaken()
+    await checkChange(
+      'another locator by SIGHUP',
+      { locator: NEW_LOCATOR },
+      async () => pe1.reload(),
+      (sid) => sid.startsWith(inNew),
     )
     await checkReachability(checks)
   }

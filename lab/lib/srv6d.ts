@@ -31,7 +31,7 @@ export interface Srv6dOptions extends PeOptions {
   ceSessions?: { customers: readonly Customer[]; as: number }
   dataplane?: 'vrf' | 'table'
   /** Another configuration than srv6dConfig's. */
-  config?: string
+  config?: string | undefined
   /** Where it is not the PE of its side. */
   namespace?: string
 }
@@ -116,7 +116,11 @@ export class Srv6dPe implements Pe {
     this.configFile = `${LOGS}/${this.#ns}.yaml`
   }
 
-  /** Takes effect at the next start. */
+  get options(): Srv6dOptions {
+    return this.#options
+  }
+
+  /** Takes effect at the next start or reload. */
   configure(change: Partial<Srv6dOptions>): void {
     this.#options = { ...this.#options, ...change }
   }
@@ -129,9 +133,19 @@ export class Srv6dPe implements Pe {
     })
   }
 
+  #writeConfig(): void {
+    writeFileSync(this.configFile, this.#options.config ?? srv6dConfig(this.#options))
+  }
+
+  /** Has the process take the configuration; waits for nothing. */
+  reload(): void {
+    this.#writeConfig()
+    this.signal('SIGHUP')
+  }
+
   /** Starts the process and waits for nothing. */
   launch(): void {
-    writeFileSync(this.configFile, this.#options.config ?? srv6dConfig(this.#options))
+    this.#writeConfig()
     this.#process = this.startWith(this.configFile)
   }
 

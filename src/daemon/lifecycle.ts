@@ -1,20 +1,12 @@
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import manifest from '../../package.json' with { type: 'json' }
-import { SystemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { LinuxKernel } from '../fib/linux-kernel.ts'
-import type { HealthPorts } from './api-app.ts'
-import { startApi } from './api-server.ts'
 import { ConfigError, loadConfig } from './config-load.ts'
 import type { Config } from './config-schema.ts'
 import { runDoctor } from './doctor.ts'
-import { kernelFor } from './kernel-for.ts'
 import { createLogger } from './log.ts'
-import { Metrics } from './metrics.ts'
-import { startMonitor } from './monitor-server.ts'
-import { icmpRelayOf } from './path-mtu.ts'
-import { Show } from './show.ts'
-import { Speaker } from './speaker.ts'
+import { Service } from './service.ts'
 
 const USAGE = `usage: srv6d [-c FILE] [--check | --doctor]
   -c, --config FILE   configuration (default /etc/srv6d/srv6d.yaml)
@@ -76,68 +68,92 @@ async function doctor(config: Config): Promise<number> {
   }
 }
 
-async function run(config: Config): Promise<number> {
-  const log = createLogger(config.log)
+/** What signals ask for, the end before all; one that comes while we start or reload is kept. */
+class Signals {
+  #ending = ''
+  #reload = false
+  #wake = () => {}
+
+  constructor() {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        this.#ending ||= signal
+        this.#wake()
+      })
+    }
+    process.on('SIGHUP', () => {
+      this.#reload = true
+      this.#wake()
+    })
+  }
+
+  async next(): Promise<string> {
+    while (this.#ending === '' && !this.#reload) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    this.#reload = false
+    return this.#ending || 'SIGHUP'
+  }
+}
+
+async function run(first: Config): Promise<number> {
+  const signals = new Signals()
+  let service: Service | undefined
   // A bug of ours: say it as a log line, leave the kernel forwarding, let systemd start us again.
   process.on('uncaughtException', (err) => {
+    const log = service?.log ?? createLogger(first.log)
     log.error({ err }, 'crashed')
     process.exit(CRASHED)
   })
-  const clock = new SystemClock()
-  const kernel = kernelFor(config, clock, log)
-  const speaker = new Speaker(config, kernel, log, clock)
-  const source = new Show(speaker, manifest.version)
-  const relay = icmpRelayOf(speaker)
-  let started = false
-  // Signals first: one that comes while we start is kept until we can stop cleanly.
-  const ended = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
-  })
-  // The socket before the kernel: a second daemon on this host goes no further than here.
-  let api: Closeable
-  try {
-    api = await openApi(config, {
-      source,
-      log: log.child({ in: 'api' }),
-      ready: () => started && !speaker.restarting,
-      metrics: new Metrics({ speaker, show: source, relay }),
-    })
-  } catch (error) {
-    await kernel.close()
-    throw error
+  service = await Service.start(first)
+  for (;;) {
+    const signal = await signals.next()
+    if (signal === 'SIGHUP') {
+      service = await reload(service)
+      continue
+    }
+    const { log, config } = service
+    log.info({ signal, onStop: config.dataplane.onStop }, 'stopping')
+    await service.stop(false)
+    log.info({}, 'stopped')
+    return 0
   }
-  log.info({ version: manifest.version, pid: process.pid, config: config.file }, 'starting')
-  await speaker.start()
-  started = true
-  const why = relay.start()
-  if (why !== null) {
-    speaker.problems.push(why)
-    log.warn({}, why)
-  }
-  log.info({ vrfs: speaker.vrfs.length, neighbors: speaker.neighbors.length }, 'started')
-  const signal = await ended
-  log.info({ signal, onStop: config.dataplane.onStop }, 'stopping')
-  relay.stop()
-  await speaker.stop()
-  await api.close()
-  await kernel.close()
-  log.info({}, 'stopped')
-  return 0
 }
 
-interface Closeable {
-  close(): Promise<void>
-}
-
-/** The socket, and the address for monitoring where there is to be one: both or neither. */
-async function openApi({ api }: Config, ports: HealthPorts): Promise<Closeable> {
-  const socket = await startApi({ ...ports, socket: api.socket })
-  if (api.listen === null) return socket
+/**
+ * A graceful restart (RFC 4724) in this process: forwarding goes on. A file with mistakes, or the
+ * one there is already, changes nothing.
+ */
+async function reload(service: Service): Promise<Service> {
+  const { config, log } = service
+  let next: Config
   try {
-    const monitor = await startMonitor(api.listen, ports)
-    return { close: async () => void (await Promise.all([monitor.close(), socket.close()])) }
+    next = loadConfig(config.file)
   } catch (error) {
-    await socket.close()
-    throw error
+    if (!(error instanceof ConfigError)) throw error
+    const { file, problems } = error
+    for (const { line, column, path, message } of problems) {
+      log.error({ file, line, column, path }, `configuration not taken: ${message}`)
+    }
+    const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`
+    service.notTaken = `${file} has ${count} and was not taken: srv6d -c ${file} --check`
+    return service
+  }
+  service.notTaken = ''
+  if (isDeepStrictEqual(next, config)) {
+    log.info({ config: config.file }, 'nothing has changed in the configuration')
+    return service
+  }
+  log.info({ config: config.file }, 'taking the new configuration, forwarding goes on')
+  await service.stop(true)
+  try {
+    return await Service.start(next)
+  } catch (err) {
+    log.error({ err }, 'cannot run with the new configuration: going on with the one before')
+    const before = await Service.start(config)
+    before.notTaken = `${next.file} could not be taken: ${(err as Error).message}`
+    return before
   }
 }

@@ -175,13 +175,12 @@ export class Speaker {
     for (const { peer } of this.neighbors) peer.start()
   }
 
-  /** Cease to every neighbour; the kernel keeps or loses what is ours, as configured. */
-  async stop(): Promise<void> {
+  /** Cease to every neighbour; the kernel keeps or loses what is ours. */
+  async stop(remove = this.config.dataplane.onStop === 'remove'): Promise<void> {
     this.#stopped = true
     this.#calls.stop()
     this.follower.stop()
     this.deferral?.cancel()
-    const remove = this.config.dataplane.onStop === 'remove'
     for (const neighbor of this.neighbors) neighbor.stopSession(remove)
     await this.listeners.close()
     await Promise.race([
