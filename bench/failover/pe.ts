@@ -201,6 +201,7 @@ export class Pe {
         },
         onNexthop: (id, now) => watcher.onNexthop(id, now),
         onRule: () => watcher.onRule(),
+        onSetting: (ifindex) => watcher.onSetting(ifindex),
         onOverflow: () => watcher.onOverflow(),
       })
   }

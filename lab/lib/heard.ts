@@ -1,7 +1,7 @@
 /** A KernelWatcher that only notes what kinds of change it hears of. */
 import type { KernelWatcher } from '../../src/fib/kernel.ts'
 
-export type Kind = 'link' | 'address' | 'route' | 'nexthop' | 'rule' | 'overflow'
+export type Kind = 'link' | 'address' | 'route' | 'nexthop' | 'rule' | 'setting' | 'overflow'
 
 export class Heard implements KernelWatcher {
   readonly kinds: Kind[] = []
@@ -28,6 +28,10 @@ export class Heard implements KernelWatcher {
 
   onRule(): void {
     this.kinds.push('rule')
+  }
+
+  onSetting(): void {
+    this.kinds.push('setting')
   }
 
   onOverflow(): void {

@@ -16,6 +16,7 @@ import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
 import { RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
 import { formatAddress } from '../wire/address.ts'
 import { LossLog } from './loss-log.ts'
+import { SettingsKeeper } from './settings-keeper.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
 /** Notifications come in swarms: act once they pause. */
@@ -60,6 +61,7 @@ interface FollowerPorts {
 export class KernelFollower implements KernelWatcher {
   readonly #ports: FollowerPorts
   readonly #losses: LossLog
+  readonly #settings: SettingsKeeper
   /** Since the last look. */
   #linksChanged = false
   #routesChanged = false
@@ -86,6 +88,7 @@ export class KernelFollower implements KernelWatcher {
   constructor(ports: FollowerPorts) {
     this.#ports = ports
     this.#losses = new LossLog(ports.log, ports.clock)
+    this.#settings = new SettingsKeeper(ports)
   }
 
   start(): void {
@@ -100,8 +103,6 @@ export class KernelFollower implements KernelWatcher {
     this.#losses.stop()
     this.#unwatch()
   }
-
-  // ── KernelWatcher ──
 
   onLink(link: Link): void {
     const before = this.#ports.interfaces.byIndex(link.ifindex)
@@ -121,6 +122,8 @@ export class KernelFollower implements KernelWatcher {
     if (gone) {
       this.#note((interfaces) => interfaces.removeAddress(address))
       this.#dropped.push({ address, at: clock.now() })
+      // IPv6 that is disabled on a device takes the addresses along, and is not told otherwise.
+      this.#settings.notice(address.ifindex)
     } else {
       this.#note((interfaces) => interfaces.setAddress(address))
       this.#dropped = this.#dropped.filter((row) => !isSameAddress(row.address, address))
@@ -170,16 +173,20 @@ export class KernelFollower implements KernelWatcher {
     this.#changed('ours')
   }
 
+  onSetting(ifindex: number): void {
+    this.#settings.notice(ifindex)
+    this.#changed('ours')
+  }
+
   onOverflow(): void {
     this.#overflown = true
     this.#lookSoon()
   }
 
-  // ── looking ──
-
   /** Reads links and addresses, and puts VRFs and their interfaces as they are configured. */
   async look(): Promise<void> {
     await this.#read()
+    await this.#settings.keep(true)
     await this.#keepVrfs()
   }
 
@@ -280,6 +287,7 @@ export class KernelFollower implements KernelWatcher {
       log.warn({}, 'kernel notifications were lost: reading everything again')
       await this.#read()
     }
+    await this.#settings.keep(overflown)
     if (links) await this.#keepVrfs()
     else if (this.#rulesChanged) await this.#settle()
     const devices = this.#takeLostDevices()

@@ -13,6 +13,7 @@ import { CiliumMapTable } from './cilium-map-table.ts'
 import { sidEntry, sidOf, vrfIdOf } from './cilium-maps.ts'
 import { CiliumPolicies } from './cilium-policies.ts'
 import type {
+  ChangedSetting,
   InterfaceAddress,
   Kernel,
   KernelDump,
@@ -206,6 +207,10 @@ export class CiliumKernel implements Kernel {
 
   sysctl(path: string, value: string): Promise<string> {
     return this.#real.sysctl(path, value)
+  }
+
+  keepSettings(device?: string): Promise<ChangedSetting[]> {
+    return this.#real.keepSettings(device)
   }
 
   get changedSysctls(): ReadonlyMap<string, string> {

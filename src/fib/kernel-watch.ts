@@ -16,6 +16,7 @@ import {
   decodeLink,
   decodeNexthop,
   isWholeLink,
+  netconfIfindex,
   nexthopId,
   readRouteNotice,
 } from './rtnetlink-decode.ts'
@@ -115,6 +116,9 @@ function teller(watcher: KernelWatcher): (message: NetlinkMessage) => void {
       case Rtm.NEWRULE:
       case Rtm.DELRULE:
         watcher.onRule()
+        return
+      case Rtm.NEWNETCONF:
+        watcher.onSetting(netconfIfindex(payload))
         return
       case Rtm.NEWNEXTHOP:
         watcher.onNexthop(nexthopId(payload), decodeNexthop(payload) ?? null)

@@ -172,8 +172,18 @@ export interface KernelWatcher {
   onNexthop(id: number, now: KernelNexthop | null): void
   /** An ip rule came or went, whoever's. */
   onRule(): void
+  /** A setting of the interface's IPv4 or IPv6 was changed; -1: of all, -2: of those to come. */
+  onSetting(ifindex: number): void
   /** Notifications were lost: everything has to be looked at again. */
   onOverflow(): void
+}
+
+/** A setting that was no longer as it had been made; `why`: it was left so. */
+export interface ChangedSetting {
+  path: string
+  value: string
+  was: string
+  why: string | null
 }
 
 /** A route that came or went, whoever's; to be read at once, for the next one overwrites it. */
@@ -202,6 +212,8 @@ export interface Kernel {
   sysctl(path: string, value: string): Promise<string>
   /** What `sysctl` has changed, with the value there was before. */
   readonly changedSysctls: ReadonlyMap<string, string>
+  /** Sets back what others changed since `sysctl`, of a device, of `all`, of `default`, or all there is. */
+  keepSettings(device?: string): Promise<ChangedSetting[]>
   /** Source address of encapsulated packets, for the whole network namespace. */
   setTunnelSource(address: Uint8Array): Promise<void>
   links(): Promise<Link[]>

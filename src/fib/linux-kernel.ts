@@ -8,6 +8,7 @@ import { formatAddress } from '../wire/address.ts'
 import { behaviorName } from '../wire/registry.ts'
 import { RouteThread } from './fib-thread.ts'
 import type {
+  ChangedSetting,
   InterfaceAddress,
   Kernel,
   KernelDump,
@@ -52,7 +53,7 @@ import {
   encodeNewRule,
   ruleText,
 } from './rtnetlink-rule.ts'
-import { writeSysctl } from './sysctl.ts'
+import { Sysctls } from './sysctl.ts'
 import { VrfDevices } from './vrf-device.ts'
 
 const RETRY_MS = 5
@@ -63,7 +64,8 @@ const TURN_AFTER = 32
 
 /** The kernel of this machine, in the network namespace of this process. */
 export class LinuxKernel implements Kernel {
-  readonly changedSysctls = new Map<string, string>()
+  readonly #sysctls = new Sysctls()
+  readonly changedSysctls = this.#sysctls.changed
   readonly #log: Logger
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
   readonly #routes = new RouteThread()
@@ -73,7 +75,6 @@ export class LinuxKernel implements Kernel {
   readonly #watches = new Set<() => void>()
   #seq = 0x40000000
   #requests = 0
-
   readonly #watchQueueBytes: number | undefined
 
   /** `watchQueueBytes`: receive queue of the notifications; a test makes it small. */
@@ -105,7 +106,11 @@ export class LinuxKernel implements Kernel {
   }
 
   sysctl(path: string, value: string): Promise<string> {
-    return writeSysctl(path, value, this.changedSysctls)
+    return this.#sysctls.write(path, value)
+  }
+
+  keepSettings(device?: string): Promise<ChangedSetting[]> {
+    return this.#sysctls.setBack(device)
   }
 
   links(): Promise<Link[]> {

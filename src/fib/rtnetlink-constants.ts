@@ -80,6 +80,7 @@ export const Rtm = {
   NEWADDR: 20, DELADDR: 21, GETADDR: 22,
   NEWROUTE: 24, DELROUTE: 25, GETROUTE: 26,
   NEWRULE: 32, DELRULE: 33, GETRULE: 34,
+  NEWNETCONF: 80,
   NEWNEXTHOP: 104, DELNEXTHOP: 105, GETNEXTHOP: 106,
 } as const
 
@@ -88,6 +89,7 @@ export const Rtnlgrp = {
   LINK: 1,
   IPV4_IFADDR: 5, IPV4_ROUTE: 7, IPV4_RULE: 8,
   IPV6_IFADDR: 9, IPV6_ROUTE: 11, IPV6_RULE: 19,
+  IPV4_NETCONF: 24, IPV6_NETCONF: 25,
   NEXTHOP: 32,
 } as const
 
@@ -100,6 +102,9 @@ export const Rta = {
 export const Rtax = {
   MTU: 2, ADVMSS: 8,
 } as const
+
+/** Of the settings of an interface (linux/netconf.h). */
+export const Netconfa = { IFINDEX: 1 } as const
 
 // biome-ignore format: as the kernel counts
 export const Nha = {

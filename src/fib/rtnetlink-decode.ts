@@ -25,6 +25,7 @@ import {
   Ifla,
   LWTUNNEL_ENCAP_SEG6,
   LWTUNNEL_ENCAP_SEG6_LOCAL,
+  Netconfa,
   Nha,
   RT_TABLE_MAIN,
   RTNH_F_ONLINK,
@@ -292,6 +293,11 @@ export function decodeLink(message: Span): Link {
     ...(table === undefined ? {} : { vrfTable: table }),
     ...(alias === undefined ? {} : { alias }),
   }
+}
+
+/** netconfmsg: whose settings changed; -1 of all interfaces, -2 of those to come. */
+export function netconfIfindex(message: Span): number {
+  return (message.attributes(4).get(Netconfa.IFINDEX)?.u32() ?? 0) | 0
 }
 
 /** ifaddrmsg: family(1) prefixlen(1) flags(1) scope(1) index(4). */

@@ -254,6 +254,44 @@ t.test(
   },
 )
 
+t.test(
+  'a setting is changed by others (udev at a new device, sysctl.d): it is set back',
+  async (t) => {
+    const { router, kernel, log } = await pe()
+    const red = kernel.linkList.find(({ name }) => name === 'vrf-red')!
+    const device = 'net/ipv4/conf/vrf-red/rp_filter'
+    const disabled = 'net/ipv6/conf/vrf-red/disable_ipv6'
+    for (const [path, value, ifindex] of [
+      [device, '2', red.ifindex],
+      ['net/ipv4/conf/all/rp_filter', '1', -1],
+      ['net/ipv4/conf/default/rp_filter', '2', -2],
+      ['net/ipv6/conf/all/forwarding', '0', -1],
+    ] as const) {
+      const was = kernel.sysctls.get(path)
+      kernel.changeSetting(path, value, ifindex)
+      await look(router)
+      t.equal(kernel.sysctls.get(path), was, path)
+      t.same(log.take(), ['warn setting was changed: set back'])
+    }
+    // of this the kernel tells only that the addresses go
+    kernel.addressList.push({
+      ...{ ifindex: red.ifindex, address: Uint8Array.of(0xfe, 0x80, ...new Uint8Array(13), 1) },
+      ...{ bits: 64, scope: 253, flags: 0 },
+    })
+    kernel.tell('address')
+    kernel.addressList.pop()
+    kernel.sysctls.set(disabled, '1')
+    kernel.tell('address')
+    await look(router)
+    t.equal(kernel.sysctls.get(disabled), '0')
+    // what is not ours is nobody's business
+    kernel.changeSetting('net/ipv4/conf/core/arp_ignore', '2', 1)
+    await look(router)
+    t.equal(kernel.sysctls.get('net/ipv4/conf/core/arp_ignore'), '2')
+    t.same(log.take(), ['warn setting was changed: set back'])
+  },
+)
+
 t.test('an interface disappears and comes back with another index', async (t) => {
   const { router, kernel, log, before } = await pe()
   const red = kernel.linkList.find(({ name }) => name === 'red')!

@@ -4,6 +4,7 @@
  * down drops what goes through it without a word. Faults by predicate: an errno for an operation.
  */
 import type {
+  ChangedSetting,
   InterfaceAddress,
   Kernel,
   KernelDump,
@@ -57,6 +58,7 @@ export class FakeKernel implements Kernel {
   vrfDevices = true
   readonly sysctls = new Map<string, string>()
   readonly changedSysctls = new Map<string, string>()
+  readonly #keptSysctls = new Map<string, string>()
   tunnelSource = ''
   /** By text of the address; what is not here is ENETUNREACH. */
   readonly ways = new Map<string, RouteTo>()
@@ -117,6 +119,12 @@ export class FakeKernel implements Kernel {
 
   tellRoute(route: KernelRoute, how: { gone: boolean; replaced?: boolean }): void {
     for (const watcher of this.#watchers) watcher.onRoute({ replaced: false, ...route, ...how })
+  }
+
+  /** Somebody else writes a setting of an interface; -1: of all. */
+  changeSetting(path: string, value: string, ifindex: number): void {
+    this.sysctls.set(path, value)
+    for (const watcher of this.#watchers) watcher.onSetting(ifindex)
   }
 
   /** Somebody else deletes a route, whoever's it is. */
@@ -251,7 +259,20 @@ export class FakeKernel implements Kernel {
       return error instanceof KernelError && error.errno === Errno.ENOENT ? 'ENOENT' : 'EACCES'
     }
     this.sysctls.set(path, value)
+    this.#keptSysctls.set(path, value)
     return 'ok'
+  }
+
+  async keepSettings(device?: string): Promise<ChangedSetting[]> {
+    const found: ChangedSetting[] = []
+    for (const [path, value] of this.#keptSysctls) {
+      const was = this.sysctls.get(path) ?? ''
+      const isOf = device === undefined || path.includes(`/${device}/`)
+      if (was === value || !isOf) continue
+      this.sysctls.set(path, value)
+      found.push({ path, value, was, why: null })
+    }
+    return found
   }
 
   async setTunnelSource(address: Uint8Array): Promise<void> {

@@ -3,6 +3,7 @@
  * behind our back, in a network namespace: the follower over the real notifications. (Faults of
  * VRF devices: kernel-faults.test.ts.)
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { SystemClock } from '../../src/base/clock.ts'
 import { KernelFollower } from '../../src/daemon/kernel-follower.ts'
@@ -288,6 +289,43 @@ async function inNamespace(): Promise<void> {
     life.fib.unwant(TABLE, 4, words[0]!, 0, 24)
     life.fib.unwant(TABLE, 6, words[1]!, 0, 64)
     await life.fib.flush()
+    await life.stop()
+  })
+  await t.test('settings that others change are set back, five times a minute', async (t) => {
+    const life = new Life()
+    const conf = (path: string) => `/proc/sys/net/${path}`
+    const is = (path: string) => readFileSync(conf(path), 'utf8').trim()
+    const SET_BACK = 'warn setting was changed: set back'
+    const filter = 'ipv4/conf/core/rp_filter'
+    const settings = [
+      [filter, '0', '2'],
+      ['ipv4/conf/all/rp_filter', '0', '1'],
+      ['ipv4/conf/default/rp_filter', '0', '2'],
+      ['ipv4/ip_forward', '1', '0'],
+      ['ipv6/conf/all/forwarding', '1', '0'],
+    ] as const
+    for (const [path, value] of settings) await life.kernel.sysctl(`net/${path}`, value)
+    await life.start(sid, core)
+    /** Somebody writes it; gives what is said of it at last. */
+    const change = async (path: string, other: string) => {
+      writeFileSync(conf(path), other)
+      const said: string[] = []
+      for (let tries = 0; tries < 500 && said.length === 0; tries++) {
+        await sleep(20)
+        said.push(...life.log.take())
+      }
+      return said
+    }
+    for (const [path, value, other] of settings) {
+      t.same(await change(path, other), [SET_BACK], path)
+      t.equal(is(path), value, path)
+    }
+    for (let k = 0; k < 4; k++) t.same(await change(filter, '2'), [SET_BACK])
+    t.same(await change(filter, '2'), [
+      'error setting left as it is: it is changed again and again',
+    ])
+    t.equal(is(filter), '2')
+    writeFileSync(conf(filter), '0')
     await life.stop()
   })
   await fault('the core link goes down and up', linkFlap, [])
