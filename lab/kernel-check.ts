@@ -300,9 +300,12 @@ async function checkEnd(life: Life): Promise<void> {
     const before = await foreign()
     await clearKernel(life.tables)
     const { routes, localSids } = await life.kernel.dump()
-    expect([routes.length, localSids.length], [0, 0])
+    expect([routes.every(({ bits }) => bits === 0), localSids.length], [true, 0])
     expect(await foreign(), before)
     await life.kernel.removeLink('vrf-red')
+    life.tables.fib.unwantAll()
+    await life.tables.fib.flush()
+    expect((await life.kernel.dump()).routes.length, 0)
     await life.kernel.removeLink('vrf-red')
     expect(
       (await life.kernel.links()).some((l) => l.name === 'vrf-red'),

@@ -73,9 +73,25 @@ export async function sweep({ kernelTables, dataplane }: Speaker): Promise<void>
   await dataplane.sweep()
 }
 
-/** `on-stop: remove`: everything that carries our protocol number, and what we made of VRFs. */
+/** VRFs of a former run that are no more: their SIDs and routes are gone, now the rest goes. */
+export async function removeFormer({ dataplane, fib }: Speaker): Promise<void> {
+  if (!(await dataplane.removeFormer())) return
+  fib.sweepLastResorts()
+  await fib.flush()
+}
+
+/**
+ * `on-stop: remove`: everything that carries our protocol number, and what we made of VRFs. What
+ * keeps a VRF's packets out of the main table goes last, and only where nothing leads to the VRF's
+ * table any more: an interface in a VRF device of others stays shut in.
+ */
 export async function removeFromKernel(speaker: Speaker): Promise<void> {
-  await clearKernel(speaker.kernelTables)
-  for (const { plane } of speaker.vrfs) await plane.remove()
-  await speaker.dataplane.remove()
+  const { kernelTables, vrfs, dataplane, fib } = speaker
+  await clearKernel(kernelTables)
+  const freed: number[] = []
+  for (const { plane, config } of vrfs) if (await plane.remove()) freed.push(config.table)
+  await dataplane.remove()
+  for (const table of freed) fib.unwantTable(table)
+  await removeFormer(speaker)
+  await fib.flush()
 }

@@ -32,6 +32,8 @@ export interface SidInstallerPorts {
   /** The VRF in the kernel. */
   readonly planeOf: (vrf: string) => VrfPlane
   readonly wake: () => void
+  /** Nothing of a former run's SIDs is left. */
+  readonly onStaleGone: () => Promise<void>
 }
 
 interface Held {
@@ -274,6 +276,7 @@ export class SidInstaller implements SidKeeper {
     localSids
       .flush()
       .then(() => fib.flush())
+      .then(() => (stale ? this.#ports.onStaleGone() : undefined))
       .catch((error) => log.error({ err: error }, 'removing SIDs failed'))
     for (const one of this.exports) one.onSidFreed()
     this.#ports.wake()

@@ -3,7 +3,6 @@ import type { Logger } from '../base/logger.ts'
 import type { Dataplane } from '../fib/dataplane.ts'
 import { FibTable } from '../fib/fib-table.ts'
 import { VrfFib } from '../fib/from-vrf.ts'
-import { GatewayAliases } from '../fib/gateway-aliases.ts'
 import { type InScope, Interfaces } from '../fib/interfaces.ts'
 import type { Kernel } from '../fib/kernel.ts'
 import { LocalSidTable } from '../fib/local-sid-table.ts'
@@ -31,12 +30,13 @@ import type { ForwardingState } from './forwarding-state.ts'
 import { KernelFollower } from './kernel-follower.ts'
 import { dataplaneOf, prepareKernel, removeFromKernel, sweep, takeOver } from './kernel-state.ts'
 import { Listening } from './listen-all.ts'
+import { makeInstaller } from './make-installer.ts'
 import { makeNeighbor } from './make-neighbor.ts'
 import type { Neighbor } from './neighbor.ts'
 import { scopeOfNoVrf } from './next-hop-self.ts'
 import { NodeNetworks } from './node-networks.ts'
 import { PeerCalls } from './peer-calls.ts'
-import { SidInstaller } from './sid-installer.ts'
+import type { SidInstaller } from './sid-installer.ts'
 import { explicitSids, locatorOf } from './sid-plans.ts'
 import { changeDevice } from './vrf-device-change.ts'
 import { VrfInstance } from './vrf-instance.ts'
@@ -127,17 +127,7 @@ export class Speaker {
       onDeviceChanged: (vrf) => changeDevice(this, vrf),
     })
     this.sids = new SidManager(config.locators.map(locatorOf), explicitSids(config))
-    this.installer = new SidInstaller({
-      manager: this.sids,
-      localSids: this.localSids,
-      fib: this.fib,
-      aliases: new GatewayAliases(this.fib, this.nexthops),
-      clock,
-      log: fibLog,
-      drainMs: config.dataplane.sidDrainTime * 1000,
-      planeOf: (name) => this.vrfs.find(({ config }) => config.name === name)!.plane,
-      wake: () => this.#wake(),
-    })
+    this.installer = makeInstaller(this, () => this.#wake())
     this.listeners = new ListenSet(log.child({ in: 'listener' }))
     this.listening = new Listening(this)
   }

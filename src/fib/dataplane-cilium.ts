@@ -53,6 +53,10 @@ export class CiliumDataplane implements Dataplane {
     return this.#kernel.maps.flush()
   }
 
+  async removeFormer(): Promise<boolean> {
+    return true
+  }
+
   stop(): void {}
 
   async remove(): Promise<void> {
@@ -123,5 +127,7 @@ class CiliumVrf implements VrfPlane {
     return null
   }
 
-  async remove(): Promise<void> {}
+  async remove(): Promise<boolean> {
+    return true
+  }
 }

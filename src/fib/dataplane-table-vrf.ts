@@ -33,6 +33,19 @@ export function nearEndTable(device: string): number | undefined {
   return table === undefined ? undefined : Number(table)
 }
 
+export async function removePair(kernel: Kernel, device: string, log: Logger): Promise<boolean> {
+  try {
+    await kernel.removeLink(device)
+    return true
+  } catch (error) {
+    log.error({ err: error, device }, 'veth pair not removed')
+    return false
+  }
+}
+
+/** The end that packets of its SIDs come out of. */
+export const farEnd = (device: string): string => `${device}in`
+
 /** What the VRFs of the table data plane share. */
 export interface TablePorts {
   readonly kernel: Kernel
@@ -68,7 +81,7 @@ export class TableVrf implements VrfPlane {
     this.#sources = sources
     this.#request = request
     this.device = `sr${request.table}`
-    this.#far = `${this.device}in`
+    this.#far = farEnd(this.device)
     this.circuits = request.interfaces.map((name) => ({ name, attached: false, why: null }))
     this.#setRules()
   }
@@ -246,13 +259,10 @@ export class TableVrf implements VrfPlane {
     return `home ${keyOf(prefix)} of ${this.#request.name}`
   }
 
-  async remove(): Promise<void> {
-    const { log } = this.#request
-    try {
-      await this.#ports.kernel.removeLink(this.device)
-    } catch (error) {
-      log.error({ err: error, device: this.device }, 'veth pair not removed')
-    }
+  /** What leads to the table are rules, and those are the data plane's to remove. */
+  async remove(): Promise<boolean> {
+    await removePair(this.#ports.kernel, this.device, this.#request.log)
+    return true
   }
 }
 

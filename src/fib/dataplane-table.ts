@@ -6,14 +6,21 @@
  */
 import { Behavior } from '../wire/endpoint-behavior.ts'
 import type { Dataplane, RecoveredSid, VrfPlane, VrfRequest } from './dataplane.ts'
-import { nearEndTable, TABLE_NEXT_HOPS, type TablePorts, TableVrf } from './dataplane-table-vrf.ts'
+import {
+  farEnd,
+  nearEndTable,
+  removePair,
+  TABLE_NEXT_HOPS,
+  type TablePorts,
+  TableVrf,
+} from './dataplane-table-vrf.ts'
 import { ALIASES } from './gateway-aliases.ts'
 import type { Interfaces } from './interfaces.ts'
-import type { LocalSid } from './kernel.ts'
+import type { Link, LocalSid } from './kernel.ts'
 import { coreLinks, OpenIngress, sidIngress } from './open-ingress.ts'
 import { prepareNamespace } from './preflight.ts'
 import { SourceBindings } from './source-bindings.ts'
-import { localRules, ownRules, sidRules } from './table-rules.ts'
+import { innerRules, localRules, ownRules, sidRules } from './table-rules.ts'
 
 export class TableDataplane implements Dataplane {
   readonly mode = 'table'
@@ -25,6 +32,8 @@ export class TableDataplane implements Dataplane {
   readonly #sources: SourceBindings
   readonly #vrfs: TableVrf[] = []
   readonly #ingress: OpenIngress
+  /** Tables of a former run's SIDs. */
+  #recovered: ReadonlySet<number> = new Set()
   /** Some SIDs lead straight to gateways. */
   #hasStraight = false
 
@@ -52,11 +61,13 @@ export class TableDataplane implements Dataplane {
       const table = nearEndTable(name)
       if (table !== undefined) tables.set(ifindex, table)
     }
-    return sids.flatMap(({ sid, behavior, target, ifindex }) => {
+    const recovered = sids.flatMap(({ sid, behavior, target, ifindex }) => {
       if (target.kind === 'table') return [{ sid, table: target.table, behavior }]
       const table = target.kind === 'next-hop' ? tables.get(ifindex) : undefined
       return table === undefined ? [] : [{ sid, table, behavior: Behavior.END_DT4 }]
     })
+    this.#recovered = new Set(recovered.map(({ table }) => table))
+    return recovered
   }
 
   prepare(): Promise<string[]> {
@@ -73,6 +84,12 @@ export class TableDataplane implements Dataplane {
     this.#sources.setSidRules(sidRules(ingress, [TABLE_NEXT_HOPS, ...aliases]))
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
+    const former = this.#formerPairs(known.links)
+    // Their SIDs work until they have drained: what these let in is to go nowhere else.
+    rules.set(
+      'former',
+      former.flatMap(({ name, table }) => innerRules(farEnd(name), table)),
+    )
     rules.set('own', ownRules(known.addresses, tableOf))
     await rules.flush()
   }
@@ -84,6 +101,30 @@ export class TableDataplane implements Dataplane {
   sweep(): Promise<void> {
     this.#ports.rules.sweep()
     return this.#ports.rules.flush()
+  }
+
+  async removeFormer(): Promise<boolean> {
+    const { kernel, rules, log } = this.#ports
+    let all = true
+    for (const { name } of this.#formerPairs(await kernel.links())) {
+      if (await removePair(kernel, name, log)) {
+        log.info({ device: name }, 'veth pair of a vrf that is no more removed')
+      } else all = false
+    }
+    if (!all) return false
+    this.#recovered = new Set()
+    rules.set('former', [])
+    await rules.flushChanges()
+    return true
+  }
+
+  /** Near ends of pairs that a former run made for VRFs that are no more. */
+  #formerPairs(links: Iterable<Link>): { name: string; table: number }[] {
+    return [...links].flatMap(({ name, kind }) => {
+      const table = kind === 'veth' ? nearEndTable(name) : undefined
+      if (table === undefined || !this.#recovered.has(table)) return []
+      return this.#vrfs.some((vrf) => vrf.table === table) ? [] : [{ name, table }]
+    })
   }
 
   stop(): void {

@@ -73,8 +73,8 @@ export interface VrfPlane {
   unbindSource(prefix: RulePrefix, closed: boolean): void
   /** Why what comes from a bound prefix is not the VRF's, or not all of it; null when it is. */
   whyUnbound(prefix: RulePrefix): string | null
-  /** Takes what `open` made out of the kernel again. */
-  remove(): Promise<void>
+  /** Takes what `open` made out of the kernel again; true: nothing looks into its table then. */
+  remove(): Promise<boolean>
 }
 
 /** A SID that a former run left: whose it was, and what it was announced as. */
@@ -106,6 +106,11 @@ export interface Dataplane {
   settleSources(): Promise<void>
   /** Every source is bound that will be: bindings of a former run go. */
   sweep(): Promise<void>
+  /**
+   * Removes what a former run made of VRFs that are no more, once their SIDs are gone; true: nothing
+   * looks into their tables then.
+   */
+  removeFormer(): Promise<boolean>
   /** Asks for nothing again by itself from here on. */
   stop(): void
   /** Takes out what is no VRF's own. */

@@ -108,6 +108,10 @@ export class RouteRows {
     return this.#table[row]!
   }
 
+  metricOf(row: FibRow): number {
+    return this.#metric[row]! >>> 0
+  }
+
   familyOf(row: FibRow): number {
     return this.#family[row]!
   }

@@ -103,7 +103,16 @@ export class FibTable {
     this.want(table, 6, none, 0, 0, RouteKind.UNREACHABLE, 0, LAST_RESORT_METRIC)
   }
 
-  /** Gives up every route of a table, adopted ones included: the VRF goes. */
+  #isLastResort(row: FibRow): boolean {
+    return this.#rows.metricOf(row) === LAST_RESORT_METRIC
+  }
+
+  /** Gives up all routes but the last resorts, which stay as long as something may look there. */
+  unwantRoutes(): void {
+    for (const row of this.#rows.all()) if (!this.#isLastResort(row)) this.#drop(row)
+  }
+
+  /** Gives up every route of a table, adopted ones included: nothing looks there any more. */
   unwantTable(table: number): void {
     for (const row of this.#rows.all()) if (this.#rows.tableOf(row) === table) this.#drop(row)
   }
@@ -205,11 +214,27 @@ export class FibTable {
     this.found.adopt(routes)
   }
 
-  /** Gives up the adopted routes that nobody asked for; returns how many. `flush` deletes them. */
+  /**
+   * Gives up the adopted routes that nobody asked for, but for last resorts; returns how many.
+   * `flush` deletes them.
+   */
   sweep(): number {
-    const count = this.#columns.stale
-    if (count > 0)
-      for (const row of this.#rows.all()) if (this.#columns.isStale(row)) this.#drop(row)
+    return this.#sweepIf((row) => !this.#isLastResort(row))
+  }
+
+  /** The same of all that is left, once nothing looks into the tables of VRFs that are no more. */
+  sweepLastResorts(): number {
+    return this.#sweepIf(() => true)
+  }
+
+  #sweepIf(goes: (row: FibRow) => boolean): number {
+    let count = 0
+    if (this.#columns.stale === 0) return count
+    for (const row of this.#rows.all()) {
+      if (!this.#columns.isStale(row) || !goes(row)) continue
+      this.#drop(row)
+      count++
+    }
     return count
   }
 

@@ -63,10 +63,14 @@ export async function resyncKernel(tables: KernelTables): Promise<void> {
   await sids.flush()
 }
 
-/** Removes every route, SID and nexthop object of srv6d. */
-export async function clearKernel(tables: KernelTables): Promise<void> {
-  tables.fib.unwantAll()
-  tables.sids.unwantAll()
-  tables.nexthops.sweep()
-  await Promise.all([tables.fib.flush(), tables.sids.flush()])
+/**
+ * Removes every SID, then every route but the last resorts, and nexthop object of srv6d: a SID whose
+ * next hop has no route any more would send a customer's packets by the main table's default route.
+ */
+export async function clearKernel({ fib, sids, nexthops }: KernelTables): Promise<void> {
+  sids.unwantAll()
+  await sids.flush()
+  fib.unwantRoutes()
+  nexthops.sweep()
+  await fib.flush()
 }

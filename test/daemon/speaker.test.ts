@@ -5,6 +5,7 @@
 import t from 'tap'
 import type { RoutePath, RouteQuery } from '../../src/daemon/api-schema.ts'
 import { Errno } from '../../src/fib/kernel-error.ts'
+import { LAST_RESORT_METRIC } from '../../src/fib/rtnetlink-constants.ts'
 import {
   address,
   asPath,
@@ -25,6 +26,7 @@ import {
   vpnNextHop,
   vpnPrefix,
 } from '../support/builder.ts'
+import type { FakeKernel } from '../support/fake-kernel.ts'
 import { AFI, calm, peKernel, Remote, Router } from '../support/router.ts'
 
 const CONFIG = `
@@ -892,13 +894,44 @@ t.test('a VRF that left the configuration loses its routes and its SID', async (
   const { router, remote } = await pe(config, kernel)
   await remote.up({ families: VPN })
   await remote.endOfRib(...VPN)
-  t.same(router.fib(10), [])
+  t.same(router.fib(10), LAST_RESORT, 'its interfaces and SID still lead to its table')
   t.match(router.show.sids(), [{ vrf: 'blue' }, { vrf: null, state: 'draining' }])
   await router.pass(59)
   t.equal(kernel.sids.size, 2, 'packets may be under way')
   await router.pass(2)
   t.equal(kernel.sids.size, 1)
+  t.same(router.fib(10), [])
+  const names = () => kernel.linkList.map(({ name }) => name).filter((name) => /^vrf-/.test(name))
+  t.same(names(), ['vrf-blue'])
+  const last = ['delete default of 10', 'delete default of 10']
+  t.same(closing(kernel), ['delete sid', 'remove link vrf-red', ...last])
+  t.same(router.fib(20), LAST_RESORT)
 })
+
+t.test(
+  'the device of a VRF that is no more cannot be removed: what is in it stays in',
+  async (t) => {
+    const { kernel } = await runThenCrash()
+    const config = CONFIG.replace(/ {2}red:[\s\S]*(?= {2}blue:)/, '')
+    kernel.fail = (o) => (o.what === 'link' && o.op === 'remove' ? Errno.EBUSY : 0)
+    const { router, remote } = await pe(config, kernel)
+    await remote.up({ families: VPN })
+    await remote.endOfRib(...VPN)
+    await router.pass(62)
+    t.equal(kernel.sids.size, 1)
+    t.same(router.fib(10), LAST_RESORT)
+  },
+)
+
+/** What was done to what keeps the packets of VRFs in their tables, in order. */
+function closing(kernel: FakeKernel): string[] {
+  return kernel.operations.flatMap((o) => {
+    if (o.what === 'link' && o.op === 'remove') return [`remove link ${o.name}`]
+    if (o.what === 'sid' && o.op === 'delete') return ['delete sid']
+    if (o.what !== 'route' || o.op !== 'delete') return []
+    return o.route.metric === LAST_RESORT_METRIC ? [`delete default of ${o.route.table}`] : []
+  })
+}
 
 t.test('RFC 4724 §3: the forwarding bit says what is true', async (t) => {
   const bits = (remote: Remote) => {
@@ -949,8 +982,29 @@ t.test('on-stop remove: nothing is left, neighbours are not to wait', async (t) 
   t.equal(kernel.nexthops.size, 0)
   t.equal(kernel.sids.size, 0)
   t.notOk(kernel.linkList.some(({ name }) => name.startsWith('vrf-')))
+  const order = closing(kernel)
+  t.equal(order.indexOf('delete sid'), 0)
+  t.same(
+    order.filter((text) => text !== 'delete sid'),
+    [
+      ...['remove link vrf-red', 'remove link vrf-blue'],
+      ...['delete default of 10', 'delete default of 10'],
+      ...['delete default of 20', 'delete default of 20'],
+    ],
+    'no interface is in a VRF any more when its last resort goes',
+  )
   t.same(remote.transport.notification?.slice(0, 2), [6, 9], 'RFC 8538: hard reset')
   t.same(ce.transport.notification?.slice(0, 2), [6, 2])
+})
+
+t.test('on-stop remove: a VRF device of others stays, and nothing gets out of it', async (t) => {
+  const kernel = peKernel()
+  kernel.addLink('vrf-red', { kind: 'vrf', vrfTable: 10 })
+  const { router } = await pe(`${CONFIG}dataplane: { on-stop: remove }\n`, kernel)
+  await router.speaker.stop()
+  t.same(router.fib(10), LAST_RESORT)
+  t.same(router.fib(20), [])
+  t.same([kernel.nexthops.size, kernel.sids.size], [0, 0])
 })
 
 t.test('everything that came can go: no row is left behind', async (t) => {

@@ -74,6 +74,9 @@ t.test('killed and started again: nothing is written, a stranger is swept', asyn
   )
 
   await clearKernel(second)
+  t.equal(kernel.routes.size, 2, 'the last resorts, until nothing leads to the table')
+  second.fib.unwantAll()
+  await second.fib.flush()
   t.equal(kernel.routes.size + kernel.sids.size + kernel.nexthops.size, 0)
 })
 
