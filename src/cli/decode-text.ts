@@ -178,12 +178,16 @@ function spaced(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-/** `10.1.0.0/16  rd 65000:1  label 0xe00003`: all that an NLRI has. */
+/** `10.1.0.0/16  rd 65000:1  label 16 (0x000101)`: all that an NLRI has. */
 function nlriText(nlri: DecodedNlri): string {
-  const { at: _at, end: _end, prefix, ...rest } = nlri
-  const words = Object.entries(rest).map(([key, value]) => {
-    const hex = key === 'label' && typeof value === 'number'
-    return `${spaced(key)} ${hex ? `0x${value.toString(16).padStart(6, '0')}` : inline(value)}`
-  })
+  const { at: _at, end: _end, prefix, label, labels, ...rest } = nlri
+  const words = Object.entries(rest).map(([key, value]) => `${spaced(key)} ${inline(value)}`)
+  if (labels) words.push(`labels ${labels.map(labelText).join(' ')}`)
+  else if (label !== undefined) words.push(`label ${labelText(label)}`)
   return [prefix, ...words].join('  ')
+}
+
+/** A label and the octets of its field (RFC 8277 §2.2), which EVPN may have a VNI in (RFC 8365 §5.1.3). */
+function labelText(field: number): string {
+  return `${field >>> 4} (0x${field.toString(16).padStart(6, '0')})`
 }

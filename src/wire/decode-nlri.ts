@@ -13,7 +13,7 @@ export interface DecodedNlri {
   rd?: string
   /** `10.1.0.0/16`; `65000:rt:65000:10/96`; an EVPN route as `[2]:[0]:[48]:[02:00:00:00:00:01]`. */
   prefix: string
-  /** The three octets of the first label field, of a withdrawn route too. */
+  /** The three octets of the first label field, of a withdrawn route too; the label is `label >>> 4`. */
   label?: number
   /** All label fields, where there are several. */
   labels?: number[]

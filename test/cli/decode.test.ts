@@ -99,6 +99,8 @@ t.test('routes of every family are printed', async (t) => {
   for (const { routes } of FAMILY_VECTORS) {
     for (const { prefix } of routes) t.ok(out.includes(prefix), prefix)
   }
+  // RFC 8277 §2.2: 000641 is label 100 at the bottom of the stack
+  t.match(out, /^ +203\.0\.113\.0\/24 {2}label 100 \(0x000641\)$/m)
 })
 
 t.test(
