@@ -12,7 +12,7 @@ import { zebraMissing, zebraName } from './fib/zebra.ts'
 import type { BenchOptions, Measurement } from './report.ts'
 
 const ROUTES = 500_000
-const QUICK_ROUTES = 3000
+const QUICK_ROUTES = 50_000
 const ROUNDS = 3
 /** Of the routes, for those that take minutes for them all. */
 const PART = 1 / 5
@@ -102,6 +102,7 @@ export async function run({ peers, quick, note }: BenchOptions): Promise<Measure
   if (missing !== undefined) note(`zebra not run: ${missing}`)
   else if (peers) subjects.push({ key: 'zebra', name: zebraName(), rounds: 1, share: PART })
   const routes = quick ? QUICK_ROUTES : ROUTES
+  if (quick) note(`--quick: ${routes} routes, once: that code is cold at first is in the figures`)
   const out: Measurement[] = []
   for (const family of [4, 6] as const) {
     for (const sids of quick ? QUICK_SIDS : SIDS) {
