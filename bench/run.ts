@@ -2,7 +2,8 @@
  * `npm run bench -- [NAME…] [--peers] [--json | --write]`: runs bench/NAME.bench.ts, all of them
  * without a name, and prints a table each, or with --json one object a line {bench, corpus, subject,
  * metric, value, unit}, or with --write puts the table into docs/benchmarks.md. --peers runs the
- * programs of others too, --quick a part of it, to see that it runs. Figures hold for the machine and the minute: compare subjects of one run.
+ * programs of others too; --quick does little, to see that it runs. Figures hold for the machine
+ * and the minute: compare subjects of one run.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
