@@ -3,7 +3,9 @@
  * CPU time of this process; what the tables hold of it in memory.
  */
 
+import { SystemClock } from '../src/base/clock.ts'
 import { AdjRibIn } from '../src/rib/adj-rib-in.ts'
+import { CrowdLane } from '../src/rib/crowd-lane.ts'
 import { LocRib, type RibContext } from '../src/rib/loc-rib.ts'
 import { NextHopTable } from '../src/rib/next-hop.ts'
 import { AttrsTable } from '../src/rib/path-attrs.ts'
@@ -31,6 +33,7 @@ function measure(corpus: Corpus): Measurement[] {
     peers: new RibPeers(1),
     seconds: () => 0,
     wake: () => {},
+    crowds: new CrowdLane(new SystemClock(), () => {}),
   }
   const peer = context.peers.add('2001:db8::9', new Uint8Array(16).fill(9), false, 0)
   const rib = new LocRib('vpn', Family.VPNV6, context)

@@ -11,6 +11,7 @@ import { LocalSidTable } from '../../src/fib/local-sid-table.ts'
 import { NextHopResolver } from '../../src/fib/next-hop-resolver.ts'
 import { NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { SidEscapes } from '../../src/fib/sid-escapes.ts'
+import { CrowdLane } from '../../src/rib/crowd-lane.ts'
 import { LocRib, type RibContext } from '../../src/rib/loc-rib.ts'
 import { NextHopTable } from '../../src/rib/next-hop.ts'
 import { AttrsTable } from '../../src/rib/path-attrs.ts'
@@ -55,6 +56,7 @@ export class Pe {
       peers: new RibPeers(1),
       seconds: () => 0,
       wake: () => this.#wake(),
+      crowds: new CrowdLane(this.#clock, () => this.#wake()),
     }
     this.#context = context
     const pe = (k: number) =>
@@ -153,7 +155,7 @@ export class Pe {
   async settled(): Promise<void> {
     for (let calm = 0; calm < 5; ) {
       await new Promise((resolve) => setTimeout(resolve, 20))
-      const dirty = this.#ribs[4].dirtyCount + this.#ribs[6].dirtyCount
+      const dirty = this.#ribs[4].readyCount + this.#ribs[6].readyCount
       await this.fib.flush()
       calm = dirty === 0 && this.fib.pending === 0 ? calm + 1 : 0
     }

@@ -10,6 +10,7 @@ import { NextHopResolver } from '../fib/next-hop-resolver.ts'
 import { NexthopTable } from '../fib/nexthop-table.ts'
 import type { KernelTables } from '../fib/reconcile.ts'
 import { SidEscapes } from '../fib/sid-escapes.ts'
+import { CrowdLane } from '../rib/crowd-lane.ts'
 import type { RestartDeferral } from '../rib/graceful-restart.ts'
 import { LocRib, type RibContext } from '../rib/loc-rib.ts'
 import { type NextHopId, NextHopTable } from '../rib/next-hop.ts'
@@ -104,6 +105,7 @@ export class Speaker {
       peers: new RibPeers(config.router.routerId),
       seconds: () => Math.floor(clock.now() / 1000),
       wake: () => this.#wake(),
+      crowds: new CrowdLane(clock, () => this.#wake()),
     }
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
@@ -292,7 +294,8 @@ export class Speaker {
     // Exports of the VRFs just decided.
     for (const rib of vpnRibs) rib.settle(SETTLE_BUDGET)
     const ribs = [...vpnRibs, ...this.#vrfRibs(), ...this.node.ribs.values()]
-    const dirty = ribs.some((rib) => rib.dirtyCount > 0)
+    // What waits in the lane of crowds has been decided before.
+    const dirty = ribs.some((rib) => rib.readyCount > 0)
     // A look-up that is under way may make more routes usable.
     const settled = !dirty && this.resolver.isIdle && this.installer.isIdle
     const written = settled && this.#endsRestart() ? sweep(this) : this.fib.flush()

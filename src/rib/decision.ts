@@ -75,6 +75,8 @@ export const DECISION_STEPS: readonly Step[] = [
 ]
 
 const MED_STEP = 5
+/** Of so many paths each can be compared with each. */
+const FEW = 16
 /** Paths that tie through this step go equally well (RFC 4271 §9.1.2.2: multipath is left to us). */
 const METRIC_STEP = 7
 /** Any `why` above is of a path that can be used. */
@@ -103,6 +105,10 @@ export class Decision {
   readonly #nextHops: NextHopTable
   #left = new Int32Array(16)
   #values = new Float64Array(16)
+  /** By neighbouring AS: the lowest MED, where there are many paths. */
+  readonly #lowestMed = new Map<number, number>()
+  /** How many paths the last choice looked at, each as often as it did. */
+  seen = 0
   /** After `chooseSet`: the best path and those as good, `activeCount` of them. */
   active = new Int32Array(16)
   activeCount = 0
@@ -119,8 +125,10 @@ export class Decision {
   /** HOT: the best path of the chain that starts at `first`, NONE if none can be used; writes `why`. */
   choose(first: PathId): PathId {
     let count = 0
+    this.seen = 0
     for (let path = first; path !== NONE; path = this.paths.nextOf(path)) {
       const problem = this.#problemOf(path)
+      this.seen++
       this.paths.setWhy(path, problem)
       if (problem === 0) count = this.#push(count, path)
     }
@@ -161,6 +169,7 @@ export class Decision {
     let count = 0
     for (let path = first; path !== NONE; path = paths.nextOf(path)) {
       const why = paths.whyOf(path)
+      this.seen++
       if (why !== 0 && why <= (tied ? Why.DECISION + METRIC_STEP : LAST_PROBLEM)) continue
       if (tied && paths.kindOf(path) !== paths.kindOf(this.active[0] as PathId)) continue
       if (this.#forwards(path) && !this.#isTaken(path)) count = this.#push(count, path)
@@ -260,6 +269,7 @@ export class Decision {
     for (let k = 0; k < count; k++) {
       this.#values[k] = this.attrs.medOf(this.paths.attrsOf(this.#left[k] as PathId))
     }
+    if (count > FEW) return this.#keepLowestOfMany(count, note)
     let kept = 0
     for (let k = 0; k < count; k++) {
       const path = this.#left[k] as PathId
@@ -271,11 +281,33 @@ export class Decision {
     return kept
   }
 
+  /** The same: what each pair costs grows with the square of their number. */
+  #keepLowestOfMany(count: number, note: boolean): number {
+    const lowest = this.#lowestMed
+    lowest.clear()
+    for (let k = 0; k < count; k++) {
+      const as = this.#neighborAsOf(k)
+      const med = lowest.get(as)
+      if (med === undefined || this.#values[k]! < med) lowest.set(as, this.#values[k]!)
+    }
+    let kept = 0
+    for (let k = 0; k < count; k++) {
+      const path = this.#left[k] as PathId
+      if (this.#values[k] === lowest.get(this.#neighborAsOf(k))) this.#left[kept++] = path
+      else if (note) this.paths.setWhy(path, Why.DECISION + MED_STEP)
+    }
+    return kept
+  }
+
+  #neighborAsOf(index: number): number {
+    return this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[index] as PathId))
+  }
+
   #losesByMed(index: number, from: number, to: number): boolean {
-    const as = this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[index] as PathId))
+    const as = this.#neighborAsOf(index)
     for (let k = from; k < to; k++) {
       if (this.#values[k]! >= this.#values[index]!) continue
-      if (this.attrs.neighborAsOf(this.paths.attrsOf(this.#left[k] as PathId)) === as) return true
+      if (this.#neighborAsOf(k) === as) return true
     }
     return false
   }

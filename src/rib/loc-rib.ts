@@ -2,9 +2,12 @@ import { DirtyQueue } from '../base/dirty-queue.ts'
 import { NONE } from '../base/id.ts'
 import { grown } from '../base/row-pool.ts'
 import type { Family } from '../wire/registry.ts'
+import type { CrowdLane } from './crowd-lane.ts'
 import { Decision, Why } from './decision.ts'
+import { DirtyPrefixes } from './dirty-prefixes.ts'
 import type { NextHopId, NextHopTable } from './next-hop.ts'
 import type { AttrsId, AttrsTable } from './path-attrs.ts'
+import { PathChains } from './path-chains.ts'
 import { PathFlag, type PathId, type PathKind, PathTable, type PeerId } from './path-table.ts'
 import { type PrefixId, PrefixTable } from './prefix-table.ts'
 import type { RibPeers } from './rib-peer.ts'
@@ -35,6 +38,8 @@ export interface RibContext {
   readonly seconds: () => number
   /** Some table has prefixes to decide: the turn loop shall come by. */
   readonly wake: () => void
+  /** Where prefixes with very many paths wait for their decision. */
+  readonly crowds: CrowdLane
 }
 
 /**
@@ -47,16 +52,18 @@ export class LocRib {
   readonly family: Family
   readonly prefixes: PrefixTable
   readonly paths = new PathTable()
+  readonly chains = new PathChains(this.paths)
   readonly #context: RibContext
   readonly #decision: Decision
-  readonly #dirty = new DirtyQueue()
+  readonly #dirty: DirtyPrefixes
   /** Next hops whose paths are to be decided anew. */
   readonly #hops = new DirtyQueue()
   #listeners: RibListener[] = []
   #keepsSets = false
   /** How many paths a prefix may use at once. */
   maximumPaths = 1
-  #first = new Int32Array(64)
+  /** What `settle` has spent of its budget. */
+  #spent = 0
   #best = new Int32Array(64)
   #bestCount = 0
 
@@ -65,6 +72,7 @@ export class LocRib {
     this.family = family
     this.prefixes = new PrefixTable(family)
     this.#context = context
+    this.#dirty = new DirtyPrefixes(this.prefixes, context.crowds)
     this.#decision = new Decision(context.attrs, this.paths, context.peers, context.nextHops)
   }
 
@@ -84,7 +92,16 @@ export class LocRib {
 
   /** Work left for `settle`: prefixes, and next hops whose prefixes are not marked yet. */
   get dirtyCount(): number {
-    return this.#dirty.size + this.#hops.size + Number(this.paths.walk !== NONE)
+    return this.#dirty.size + this.#hopCount
+  }
+
+  /** The same, less what has to wait in the lane of crowds. */
+  get readyCount(): number {
+    return this.#dirty.readySize + this.#hopCount
+  }
+
+  get #hopCount(): number {
+    return this.#hops.size + Number(this.paths.walk !== NONE)
   }
 
   /** Prefixes with a best path, as last decided. */
@@ -93,7 +110,7 @@ export class LocRib {
   }
 
   firstOf(prefix: PrefixId): PathId {
-    return (prefix < this.#first.length ? this.#first[prefix]! : NONE) as PathId
+    return this.chains.firstOf(prefix)
   }
 
   /** The best path as last decided; NONE too when it has gone since. */
@@ -114,13 +131,7 @@ export class LocRib {
 
   /** The path of a prefix by who sent it and which of his it is; NONE when there is none. */
   findPath(prefix: PrefixId, peer: PeerId, kind: PathKind, key: number): PathId {
-    const paths = this.paths
-    const column = key | 0
-    for (let path = this.firstOf(prefix); path !== NONE; path = paths.nextOf(path)) {
-      if (paths.keyOf(path) !== column || paths.kindOf(path) !== kind) continue
-      if (paths.peerOf(path) === peer) return path
-    }
-    return NONE as PathId
+    return this.chains.find(prefix, peer, kind, key)
   }
 
   /**
@@ -155,9 +166,7 @@ export class LocRib {
     } else {
       path = paths.add(prefix, peer, kind, key, attrs, label, this.#context.seconds())
       this.prefixes.retain(prefix)
-      if (prefix >= this.#first.length) this.#grow(prefix)
-      paths.setNext(path, this.#first[prefix] as PathId)
-      this.#first[prefix] = path
+      this.chains.add(prefix, path)
     }
     paths.setNextHop(path, nextHop)
     paths.setProblem(path, problem)
@@ -168,7 +177,7 @@ export class LocRib {
   removePath(path: PathId): void {
     const paths = this.paths
     const prefix = paths.prefixOf(path)
-    this.#unlink(prefix, path)
+    this.chains.remove(prefix, path)
     const best = this.bestOf(prefix)
     // The row may soon be another prefix's.
     if (best === path) this.#setBest(prefix, UNDECIDED)
@@ -182,9 +191,7 @@ export class LocRib {
 
   markDirty(prefix: PrefixId): void {
     if (this.#dirty.has(prefix)) return
-    this.prefixes.retain(prefix)
-    this.#dirty.add(prefix)
-    if (this.#dirty.size === 1) this.#context.wake()
+    if (this.#dirty.add(prefix, this.chains.isCrowd(prefix))) this.#context.wake()
   }
 
   /** Marks the path changed, so that its prefix is decided and told anew. */
@@ -208,16 +215,23 @@ export class LocRib {
     this.#context.wake()
   }
 
-  /** Decides up to `budget` dirty prefixes; returns how much is left. */
+  /** Decides up to `budget` dirty prefixes, fewer where there is more to each; returns what is left. */
   settle(budget: number): number {
     this.#touchThrough(budget)
-    for (let k = 0; k < budget; k++) {
-      const prefix = this.#dirty.take() as PrefixId
+    this.#spent = 0
+    while (this.#spent < budget) {
+      const prefix = this.#dirty.take()
       if (prefix === NONE) break
-      this.#settleOne(prefix)
-      this.prefixes.release(prefix)
+      this.#settleOne(prefix, this.chains.isCrowd(prefix))
     }
+    const crowd = this.#dirty.takeCrowd()
+    if (crowd !== NONE) this.#settleOne(crowd, true)
     return this.dirtyCount
+  }
+
+  /** A listener has done so much for the prefix it was just told of: fewer fit into this turn. */
+  spend(much: number): void {
+    this.#spent += much
   }
 
   /** Touches up to `budget` paths of the next hops that changed. */
@@ -234,7 +248,14 @@ export class LocRib {
     }
   }
 
-  #settleOne(prefix: PrefixId): void {
+  #settleOne(prefix: PrefixId, isCrowd: boolean): void {
+    this.#decide(prefix)
+    this.#spent += 1 + (this.#decision.seen >>> 3)
+    if (isCrowd) this.#dirty.passed(this.#decision.seen)
+    this.prefixes.release(prefix)
+  }
+
+  #decide(prefix: PrefixId): void {
     if (prefix >= this.#best.length) this.#grow(prefix)
     const first = this.firstOf(prefix)
     const { paths } = this
@@ -314,21 +335,9 @@ export class LocRib {
     )
   }
 
-  #unlink(prefix: PrefixId, path: PathId): void {
-    const next = this.paths.nextOf(path)
-    if (this.#first[prefix] === path) {
-      this.#first[prefix] = next
-      return
-    }
-    let before = this.#first[prefix] as PathId
-    while (this.paths.nextOf(before) !== path) before = this.paths.nextOf(before)
-    this.paths.setNext(before, next)
-  }
-
   #grow(prefix: PrefixId): void {
-    let capacity = this.#first.length
+    let capacity = this.#best.length
     while (capacity <= prefix) capacity *= 2
-    this.#first = grown(this.#first, capacity)
     this.#best = grown(this.#best, capacity)
   }
 }

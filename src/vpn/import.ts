@@ -90,16 +90,23 @@ export class VpnImport implements RibListener {
     let after: VrfSetId = 0
     for (let k = 0; k < all.count; k++) after = this.#targets.union(after, all.importers[k]!)
     const before: VrfSetId = this.#into[prefix]!
-    this.#into[prefix] = after
+    if (before !== after) this.#move(prefix, before, after)
     const importers = this.#targets.vrfsOf(after)
-    if (before !== after) {
-      for (const vrf of this.#targets.vrfsOf(before)) {
-        if (!importers.includes(vrf)) this.#drop(vrf, prefix)
-      }
-    }
     for (const vrf of importers) this.#put(vrf, prefix)
+    this.#rib.spend(importers.length * all.count)
     for (let k = 0; k < all.count; k++) this.#context.nextHops.release(all.nextHop[k] as NextHopId)
     all.count = 0
+    this.#targets.tidy()
+  }
+
+  #move(prefix: PrefixId, before: VrfSetId, after: VrfSetId): void {
+    const targets = this.#targets
+    const former = targets.vrfsOf(before)
+    for (const vrf of former) if (!targets.has(after, vrf)) this.#drop(vrf, prefix)
+    this.#rib.spend(former.length)
+    targets.hold(after)
+    targets.drop(before)
+    this.#into[prefix] = after
   }
 
   /** What can be used and is imported somewhere; of several with one SID (two route reflectors) the best. */
@@ -178,7 +185,7 @@ export class VpnImport implements RibListener {
     if (paths.kindOf(path) === PathKind.EXPORTED && paths.keyOf(path) === vrf.spec.number) {
       return false
     }
-    return this.#targets.vrfsOf(this.#candidates.importers[k]!).includes(vrf)
+    return this.#targets.has(this.#candidates.importers[k]!, vrf)
   }
 
   #drop(vrf: Vrf, prefix: PrefixId): void {
@@ -191,12 +198,10 @@ export class VpnImport implements RibListener {
   /** Paths of this VPN prefix from neighbours that no candidate for the VRF is from. */
   #dropOthers(vrf: Vrf, inner: PrefixId, prefix: PrefixId): void {
     const rib = vrf.rib(this.#family)
-    const { paths } = rib
-    for (let path = rib.firstOf(inner); path !== NONE; ) {
-      const next = paths.nextOf(path)
-      const isFrom = paths.kindOf(path) === PathKind.IMPORTED && paths.keyOf(path) === prefix
-      if (isFrom && !this.#hasCandidate(vrf, paths.peerOf(path))) rib.removePath(path)
-      path = next
+    const count = rib.chains.findImported(inner, prefix)
+    for (let k = 0; k < count; k++) {
+      const path = rib.chains.found[k] as PathId
+      if (!this.#hasCandidate(vrf, rib.paths.peerOf(path))) rib.removePath(path)
     }
   }
 

@@ -217,6 +217,29 @@ t.test('MED: the textbook case in which pairwise comparison goes round in circle
   }
 })
 
+t.test('MED among very many paths: of each neighbouring AS the lowest stay', async (t) => {
+  const table = new Table()
+  const { paths } = table.rib
+  const all = Array.from({ length: 200 }, (_, k) => ({
+    path: 0,
+    as: 65101 + ((k * 7) % 5),
+    med: 10 + ((k * 13) % 11),
+    originator: 1000 - k,
+    id: k,
+  }))
+  for (const one of all) {
+    one.path = table.put({ ...one, peer: 0, asPath: [one.as] })
+  }
+  const lowest = (as: number) => Math.min(...all.filter((a) => a.as === as).map((a) => a.med))
+  const left = all.filter(({ as, med }) => med === lowest(as))
+  const best = left.reduce((a, b) => (a.originator < b.originator ? a : b))
+  t.equal(table.best(), best.path)
+  for (const one of all) {
+    const lost = left.includes(one) ? 9 : 5
+    t.equal(paths.whyOf(one.path as PathId), one === best ? 0 : Why.DECISION + lost)
+  }
+})
+
 t.test('a path that cannot be used never wins, and says why', async (t) => {
   const cases: [Words, number, RegExp][] = [
     [{ peer: 1, problem: Why.AS_LOOP }, Why.AS_LOOP, /own AS/],

@@ -2,7 +2,9 @@
  * The tables of a router without sessions and kernel: messages of builder.ts go in, what a
  * neighbour would have been told comes out as its own picture of the routes.
  */
+import { ManualClock } from '../../src/base/clock.ts'
 import { AdjRibIn, type InPolicy } from '../../src/rib/adj-rib-in.ts'
+import { CrowdLane } from '../../src/rib/crowd-lane.ts'
 import { LocRib, type RibContext } from '../../src/rib/loc-rib.ts'
 import { type NextHopId, NextHopTable, Reach } from '../../src/rib/next-hop.ts'
 import type { OutRules } from '../../src/rib/out-policy.ts'
@@ -34,10 +36,12 @@ export class World implements RibContext {
   readonly ribs: LocRib[] = []
   now = 0
   wakes = 0
+  readonly clock = new ManualClock()
   readonly seconds = () => this.now
   readonly wake = () => {
     this.wakes++
   }
+  readonly crowds = new CrowdLane(this.clock, this.wake)
 
   constructor() {
     // Everything is reachable unless a test says otherwise.
@@ -61,7 +65,10 @@ export class World implements RibContext {
   }
 
   settle(): void {
-    while (this.ribs.some((rib) => rib.dirtyCount > 0)) for (const rib of this.ribs) rib.settle(7)
+    while (this.ribs.some((rib) => rib.dirtyCount > 0)) {
+      for (const rib of this.ribs) rib.settle(7)
+      this.clock.advance(1)
+    }
   }
 
   /** Rows of every shared table still counted: [attribute sets, next hops, prefixes, paths]. */

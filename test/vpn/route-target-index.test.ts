@@ -77,3 +77,56 @@ t.test('a number given to another attribute set is asked for anew', async (t) =>
   t.equal(again, first)
   t.equal(targets.importersOf(again), 0)
 })
+
+t.test('VRFs beyond the first word of bits; a set has its own and no other', async (t) => {
+  const { add, set, targets, importers } = setUp()
+  for (const number of [1, 31, 32, 63, 64, 200]) add(number, '65000:1', `65000:${number + 1000}`)
+  t.same(importers(routeTarget('65000:1')), [1, 31, 32, 63, 64, 200])
+  t.same(importers(routeTarget('65000:1063'), routeTarget('65000:1031')), [31, 63])
+  const two = targets.importersOf(set(routeTarget('65000:1031'), routeTarget('65000:1200')))
+  const all = targets.vrfsOf(targets.importersOf(set(routeTarget('65000:1'))))
+  t.same(
+    all.filter((vrf) => targets.has(two, vrf)).map(({ spec }) => spec.number),
+    [31, 200],
+  )
+  const one = targets.importersOf(set(routeTarget('65000:1032')))
+  const both = targets.union(one, two)
+  t.same(
+    targets.vrfsOf(both).map(({ spec }) => spec.number),
+    [31, 32, 200],
+  )
+  t.equal(targets.union(two, one), both)
+  t.equal(targets.union(both, one), both)
+  t.equal(targets.union(0, one), one)
+  t.notOk(all.some((vrf) => targets.has(0, vrf)))
+})
+
+t.test('lists of targets without end: what no prefix stands in is forgotten', async (t) => {
+  const { add, set, targets, world } = setUp()
+  for (let number = 1; number <= 12; number++) add(number, `65000:${number}`)
+  /** Targets 1 to 12 as the bits of `list` say. */
+  const listed = (list: number) => {
+    const numbers = [...Array(12).keys()].filter((k) => list & (1 << k)).map((k) => k + 1)
+    const id = set(...numbers.map((number) => routeTarget(`65000:${number}`)))
+    const found = targets.importersOf(id)
+    t.same(
+      targets.vrfsOf(found).map(({ spec }) => spec.number),
+      numbers,
+    )
+    world.attrs.release(id)
+    return found
+  }
+  const kept = listed(0b101)
+  targets.hold(kept)
+  for (let list = 1; list < 4096; list++) {
+    listed(list)
+    targets.tidy()
+  }
+  t.ok(targets.setCount < 2048, `${targets.setCount} sets`)
+  t.same(
+    targets.vrfsOf(kept).map(({ spec }) => spec.number),
+    [1, 3],
+    'a set that is held keeps its number',
+  )
+  t.equal(listed(0b101), kept)
+})
