@@ -76,14 +76,16 @@ function claimsOf(file: Draft, vrf: string): Claim[] {
   })
 }
 
-/** Addresses of one cluster belong to one customer: its nodes route by address alone. */
+/**
+ * Addresses of one cluster belong to one customer, whichever of its speakers announces them: its
+ * nodes route by address alone.
+ */
 function checkPools(claims: Claim[], report: Report): void {
-  const before: { vrf: string; from: string; prefix: IpPrefix; path: ConfigPath }[] = []
-  for (const { vrf, from, pools } of claims) {
+  const before: { vrf: string; prefix: IpPrefix; path: ConfigPath }[] = []
+  for (const { vrf, pools } of claims) {
     for (const pool of pools) {
-      const other = before.find(
-        (each) => each.from === from && each.vrf !== vrf && overlap(each.prefix, pool.prefix),
-      )
+      if (pool.prefix.bits === 0) report(pool.path, 'a prefix of pods: everything is no pool')
+      const other = before.find((each) => each.vrf !== vrf && overlap(each.prefix, pool.prefix))
       if (other) {
         const theirs = `${other.prefix.text} of ${nameOf(other.path)}`
         report(
@@ -91,7 +93,7 @@ function checkPools(claims: Claim[], report: Report): void {
           `a pool apart from ${theirs}: in one cluster an address is one pod's, of one customer`,
         )
       }
-      before.push({ vrf, from, ...pool })
+      before.push({ vrf, ...pool })
     }
   }
 }

@@ -3,7 +3,8 @@ import { grown } from '../base/row-pool.ts'
 import type { LocRib, RibContext, RibListener } from '../rib/loc-rib.ts'
 import { type PathId, PathKind, type PeerId } from '../rib/path-table.ts'
 import type { PrefixId } from '../rib/prefix-table.ts'
-import type { Networks, Refusal } from './networks.ts'
+import type { Member, Networks, Refusal } from './networks.ts'
+import { OpenPrefixes } from './open-prefixes.ts'
 import type { AddressFamily, Vrf } from './vrf.ts'
 
 /** What else follows when a prefix of this node comes into a VRF or leaves it. */
@@ -41,6 +42,9 @@ export class NetworkImport implements RibListener {
   /** Prefixes between two VRFs, with the former one. */
   readonly #moving = new Map<PrefixId, Vrf>()
   readonly #refused = new Map<PrefixId, Refusal>()
+  /** In VRFs by `pools: any`; and those that wait until no other VRF has an address of theirs. */
+  readonly #open = new OpenPrefixes()
+  readonly #waiting = new Set<PrefixId>()
   readonly #words = new Int32Array(4)
 
   constructor(
@@ -87,28 +91,46 @@ export class NetworkImport implements RibListener {
   onPathSet(rib: LocRib, prefix: PrefixId, best: PathId): void {
     if (prefix >= this.#into.length) this.#grow(prefix)
     if (this.#moving.has(prefix)) return
-    const to = this.#networkOf(rib, prefix, best)
+    const member = this.#networkOf(rib, prefix, best)
+    const to = member?.vrf ?? null
     const before = this.vrfOf(prefix)
     // Out of the one network before it is in another: at no moment in both.
     if (before !== null && to !== null && before !== to) this.#move(before, prefix)
-    else if (before !== null && to === null) this.#leave(before, prefix, null)
-    else if (to !== null) this.#join(to, prefix, best)
+    else if (before !== null && to === null) this.#letGo(before, prefix)
+    else if (member !== null) this.#join(member, prefix, best)
   }
 
-  #networkOf({ paths, prefixes }: LocRib, prefix: PrefixId, best: PathId): Vrf | null {
+  #networkOf({ paths, prefixes }: LocRib, prefix: PrefixId, best: PathId): Member | null {
     this.#refused.delete(prefix)
+    this.#waiting.delete(prefix)
     if (best === NONE) return null
+    const bits = prefixes.bitsOf(prefix)
     const found = this.#networks.memberOf(
       paths.peerOf(best),
       paths.attrsOf(best),
       this.#family,
       prefixes.words,
       prefixes.wordsAt(prefix),
-      prefixes.bitsOf(prefix),
+      bits,
     )
-    if ('vrf' in found) return found.vrf
-    this.#refused.set(prefix, found)
+    if (!('vrf' in found)) {
+      this.#refused.set(prefix, found)
+      return null
+    }
+    if (!found.open) return found
+    const other = this.#open.ownerOf(this.#wordsOf(prefix), bits, found.vrf)
+    if (other === undefined) return found
+    const why = `VRF ${other.spec.name} has addresses of it`
+    this.#refused.set(prefix, { verdict: 'ambiguous', why })
+    this.#waiting.add(prefix)
     return null
+  }
+
+  /** What others wait for is let go of as if it moved: they come in when the kernel is done. */
+  #letGo(from: Vrf, prefix: PrefixId): void {
+    const isOpen = this.#open.has(this.#wordsOf(prefix), this.#rib.prefixes.bitsOf(prefix))
+    if (isOpen && this.#waiting.size > 0) this.#move(from, prefix)
+    else this.#leave(from, prefix, null)
   }
 
   #move(from: Vrf, prefix: PrefixId): void {
@@ -123,6 +145,7 @@ export class NetworkImport implements RibListener {
     this.onPathSet(this.#rib, prefix, this.#rib.bestOf(prefix))
     if (this.#into[prefix] === 0) this.#tellLeft(from, prefix, null)
     this.#rib.prefixes.release(prefix)
+    for (const each of [...this.#waiting]) this.onPathSet(this.#rib, each, this.#rib.bestOf(each))
   }
 
   /** What a VRF has of this node's prefixes is told anew. */
@@ -134,7 +157,7 @@ export class NetworkImport implements RibListener {
     }
   }
 
-  #join(vrf: Vrf, prefix: PrefixId, best: PathId): void {
+  #join({ vrf, open }: Member, prefix: PrefixId, best: PathId): void {
     const { paths, prefixes } = this.#rib
     const { attrs, nextHops } = this.#context
     const rib = vrf.rib(this.#family)
@@ -152,12 +175,15 @@ export class NetworkImport implements RibListener {
     this.#into[prefix] = vrf.spec.number
     this.#peer[prefix] = peer
     if (!isNew) return
-    this.#listener.onJoin(vrf, this.#family, this.#wordsOf(prefix), prefixes.bitsOf(prefix))
+    const [words, bits] = [this.#wordsOf(prefix), prefixes.bitsOf(prefix)]
+    if (open) this.#open.add(words, bits, vrf)
+    this.#listener.onJoin(vrf, this.#family, words, bits)
   }
 
   #leave(vrf: Vrf, prefix: PrefixId, goOn: (() => void) | null): void {
     this.#removePath(vrf, prefix)
     this.#into[prefix] = 0
+    this.#open.remove(this.#wordsOf(prefix), this.#rib.prefixes.bitsOf(prefix))
     this.#tellLeft(vrf, prefix, goOn)
   }
 

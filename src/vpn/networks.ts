@@ -24,7 +24,7 @@ export interface Network {
   readonly peers: readonly PeerId[]
   /** Four octets (RFC 1997) or twelve (RFC 8092). */
   readonly community: Uint8Array
-  /** Null: any prefix that is in no pool of another VRF. */
+  /** Null: any prefix that shares no address with a pool of another VRF. */
   readonly pools: readonly Pool[] | null
 }
 
@@ -34,9 +34,20 @@ export interface Refusal {
   readonly why: string
 }
 
-export type Membership = { vrf: Vrf } | Refusal
+export interface Member {
+  readonly vrf: Vrf
+  /** By a network without pools. */
+  readonly open: boolean
+}
+
+export type Membership = Member | Refusal
 
 const UNTAGGED: Refusal = { verdict: 'untagged', why: 'no community of a network' }
+// Its source would be the whole node's.
+const EVERYTHING: Refusal = {
+  verdict: 'outside-pools',
+  why: 'a default route is no network of pods',
+}
 
 export class Networks {
   readonly #networks: readonly Network[]
@@ -66,28 +77,32 @@ export class Networks {
   ): Membership {
     const named = this.#namedBy(set).filter((network) => network.peers.includes(peer))
     if (named.length === 0) return UNTAGGED
-    const holds = (pool: Pool) => isWithin(pool, family, words, at, bits)
+    if (bits === 0) return EVERYTHING
+    const shares = (pool: Pool) => sharesAddress(pool, family, words, at, bits)
+    const holds = (pool: Pool) => bits >= pool.bits && shares(pool)
     const inPool = named.filter(({ pools }) => pools?.some(holds))
-    const vrfs = new Set((inPool.length > 0 ? inPool : this.#open(named, peer, holds)).map(vrfOf))
+    const open = inPool.length === 0
+    const vrfs = new Set((open ? this.#open(named, shares) : inPool).map(vrfOf))
     const [vrf] = vrfs
     if (vrf === undefined) {
       return { verdict: 'outside-pools', why: `not in the pools of VRF ${namesOf(named)}` }
     }
-    if (vrfs.size === 1) return { vrf }
+    if (vrfs.size === 1) return { vrf, open }
     return {
       verdict: 'ambiguous',
       why: `communities of several networks: ${namesOf(named)}`,
     }
   }
 
-  /** Those that take any prefix, when it is in no pool of somebody else. */
-  #open(named: Network[], peer: PeerId, holds: (pool: Pool) => boolean): Network[] {
+  /**
+   * Those that take any prefix, when no pool of somebody else has an address of it, whichever
+   * speaker that pool is for: the node routes by address alone.
+   */
+  #open(named: Network[], shares: (pool: Pool) => boolean): Network[] {
     return named.filter(
       ({ vrf, pools }) =>
         pools === null &&
-        !this.#networks.some(
-          (other) => other.vrf !== vrf && other.peers.includes(peer) && other.pools?.some(holds),
-        ),
+        !this.#networks.some((other) => other.vrf !== vrf && other.pools?.some(shares)),
     )
   }
 
@@ -124,16 +139,17 @@ function namesOf(networks: readonly Network[]): string {
   return [...new Set(networks.map(({ vrf }) => vrf.spec.name))].join(', ')
 }
 
-function isWithin(
+function sharesAddress(
   pool: Pool,
   family: AddressFamily,
   words: Int32Array,
   at: number,
   bits: number,
 ): boolean {
-  if (pool.family !== family || bits < pool.bits) return false
-  for (let k = 0; k * 32 < pool.bits; k++) {
-    const kept = Math.min(pool.bits - k * 32, 32)
+  if (pool.family !== family) return false
+  const common = Math.min(pool.bits, bits)
+  for (let k = 0; k * 32 < common; k++) {
+    const kept = Math.min(common - k * 32, 32)
     if (((words[at + k]! ^ pool.words[k]!) & (-1 << (32 - kept))) !== 0) return false
   }
   return true

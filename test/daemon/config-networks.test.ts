@@ -88,6 +88,16 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
     '21:73 vrfs.blue.networks[0].pools[1]: "10.244.10.0/24": expected a pool apart from 10.244.8.0/22 of vrfs.red.networks[0].pools[0]: in one cluster an address is one pod\'s, of one customer',
   ],
   [
+    'pools of two VRFs overlap, of two speakers of one node',
+    `${NODE.replace('{ as: 64512 }', '{ as: 64512 }\n  lb: { as: 64513, addresses: [127.0.0.2] }')}      - { from: lb, community: "65000:200", pools: [10.244.0.0/16] }\n`,
+    '22:53 vrfs.blue.networks[0].pools[0]: "10.244.0.0/16": expected a pool apart from 10.244.8.0/22 of vrfs.red.networks[0].pools[0]: in one cluster an address is one pod\'s, of one customer',
+  ],
+  [
+    'a pool of everything',
+    `${NODE.replace('10.244.8.0/22, ', '')}      - { from: cilium, community: "65000:200", pools: [0.0.0.0/0] }\n`,
+    '21:57 vrfs.blue.networks[0].pools[0]: "0.0.0.0/0": expected a prefix of pods: everything is no pool',
+  ],
+  [
     'a speaker that is not there',
     `${NODE}      - { from: celium, community: "65000:200", pools: any }\n`,
     '21:17 vrfs.blue.networks[0].from: "celium": expected one of cilium',

@@ -209,6 +209,54 @@ t.test('any pool is any but those of others: a wrong tag joins nobody', async (t
   t.equal(why('10.244.16.0/26'), 'not in the pools of VRF red')
 })
 
+t.test('any pool is none that holds a pool of others: not even around it', async (t) => {
+  const { announce, where, why } = setUp({ red: null, blue: ['10.244.16.0/22'] })
+  announce('10.244.0.0/16', ['65000:1:100'])
+  t.equal(why('10.244.0.0/16'), 'not in the pools of VRF red')
+  announce('10.244.20.0/22', ['65000:1:100'])
+  t.same(where(), { red: ['10.244.20.0/22'], blue: [] }, 'beside it is fine')
+})
+
+t.test(
+  'a default route is nobody’s, whatever the pools: all traffic would be the VRF’s',
+  async (t) => {
+    for (const red of [null, ['0.0.0.0/0']]) {
+      const { announce, where, why } = setUp({ red, blue: [] })
+      announce('0.0.0.0/0', ['65000:1:100'])
+      t.same(where(), { red: [], blue: [] })
+      t.equal(why('0.0.0.0/0'), 'a default route is no network of pods')
+    }
+  },
+)
+
+t.test('without pools, what another VRF has addresses of waits until it has none', async (t) => {
+  const { announce, withdraw, where, why, events, goOn, verdicts, world } = setUp({
+    red: null,
+    blue: null,
+  })
+  announce('10.50.0.0/16', ['65000:1:100'])
+  announce('10.50.1.0/24', ['65000:200'])
+  announce('10.0.0.0/8', ['65000:200'])
+  announce('10.50.2.0/24', ['65000:1:100'])
+  announce('10.51.0.0/16', ['65000:200'])
+  t.same(where(), { red: ['10.50.0.0/16', '10.50.2.0/24'], blue: ['10.51.0.0/16'] })
+  t.equal(why('10.50.1.0/24'), 'VRF red has addresses of it', 'within')
+  t.equal(why('10.0.0.0/8'), 'VRF red has addresses of it', 'around')
+  t.same(verdicts(), ['2 in red', '1 in blue', '2 ambiguous'])
+  withdraw('10.50.0.0/16')
+  t.equal(events.at(-1), 'move from red a320000/16')
+  t.same(where(), { red: ['10.50.2.0/24'], blue: ['10.51.0.0/16'] }, 'until the kernel is done')
+  goOn()
+  t.same(where(), { red: ['10.50.2.0/24'], blue: ['10.51.0.0/16', '10.50.1.0/24'] })
+  t.equal(why('10.0.0.0/8'), 'VRF red has addresses of it', 'by the other one still')
+  withdraw('10.50.2.0/24')
+  goOn()
+  t.same(where().blue.toSorted(), ['10.0.0.0/8', '10.50.1.0/24', '10.51.0.0/16'])
+  for (const text of ['10.0.0.0/8', '10.50.1.0/24', '10.51.0.0/16']) withdraw(text)
+  t.same(where(), { red: [], blue: [] })
+  t.same(world.leftovers, [0, 0, 0, 0])
+})
+
 t.test('another tag moves it: out of the one before it is in the other', async (t) => {
   const { announce, where, events, goOn } = setUp({ red: null, blue: null })
   announce('10.96.0.7/32', ['65000:1:100'])
