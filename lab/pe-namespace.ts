@@ -5,6 +5,7 @@
  *   pe-namespace.mjs ROOT       (a root made by lab/root, with gobgpd)
  */
 import { Checks, emit } from './lib/checks.ts'
+import { checkNetfilter, kubeProxy, masquerade } from './lib/netfilter.ts'
 import { CUSTOMERS } from './lib/network.ts'
 import { apartConfig, apartSpeakers, makePeNamespace, PE } from './lib/pe-namespace.ts'
 import {
@@ -57,6 +58,10 @@ await inSandbox(async () => {
       return row.result
     })
   }
+  const others = 'iptables masquerades by eth0: the internet sees the node, the VPN its pods'
+  await checkNetfilter(checks, others, masquerade('eth+'), 'its node')
+  const dropped = 'kube-proxy drops what is INVALID: nothing of the VPN is'
+  await checkNetfilter(checks, dropped, kubeProxy(), 'itself')
   await checks.check('the end of the namespace leaves the node as it was', async () => {
     await pe.stop()
     await makePeNamespace('down')

@@ -10,7 +10,8 @@ import { churn } from './lib/churn.ts'
 import { kernelState, routesOf } from './lib/kernel-view.ts'
 import { Monitor } from './lib/monitor.ts'
 import { mustTell } from './lib/mtu-check.ts'
-import { site, TABLE } from './lib/network.ts'
+import { checkNetfilter, kubeProxy, masquerade, srv6Packets } from './lib/netfilter.ts'
+import { loopback, site, TABLE } from './lib/network.ts'
 import { ContinuousPing } from './lib/ping.ts'
 import { LOOSE_TAG, ProviderEdge } from './lib/provider-edge.ts'
 import { ALLOCATED, LARGE, LOOSE, NODE, PODS } from './lib/provider-network.ts'
@@ -161,6 +162,21 @@ async function checkChurn(): Promise<void> {
   })
 }
 
+async function checkNetfilters(): Promise<void> {
+  const ways = [
+    ['by eth0', 'eth+'],
+    ['by eth0 and by the core', '+'],
+    ["by all but the pods' devices", null],
+  ] as const
+  for (const [where, egress] of ways) {
+    const name = `iptables masquerades ${where}: the internet sees the node, the VPN its pods`
+    await checkNetfilter(checks, name, masquerade(egress), 'its node')
+  }
+  const ours = srv6Packets(loopback(1), ['sr+'])
+  const name = 'kube-proxy drops what is INVALID: the VPN goes on, its packets are accepted before'
+  await checkNetfilter(checks, name, kubeProxy(ours), 'itself')
+}
+
 await inSandbox(async () => {
   await mountRoot(root)
   await edge.build()
@@ -178,7 +194,11 @@ await inSandbox(async () => {
   if (checks.failed > 0) {
     for (const n of [NODE, 'pe2']) emit({ log: `kernel of ${n}`, tail: await kernelState(n) })
   }
-  if (dataplane === 'table') await checkPodsAreTold()
+  if (dataplane === 'table') {
+    await checkPodsAreTold()
+    // the virtual machine's kernel comes without netfilter
+    await checkNetfilters()
+  }
   await checkRetag()
   await checkChurn()
   await checkAgentKilled()

@@ -25,6 +25,7 @@ const TESTS = {
   getcap: 'libcap2-bin',
   tshark: 'tshark',
   bpftool: 'bpftool',
+  iptables: 'iptables',
   gobgpd: 'gobgpd',
   '/usr/lib/frr/bgpd': 'frr',
 }

@@ -41,7 +41,9 @@ export const ALLOCATED: Record<Customer, readonly [string, string]> = {
   blue: ['10.244.8.0/26', 'fd00:244:8::/96'],
   red: ['10.244.12.0/26', 'fd00:244:c::/96'],
 }
-export const CLUSTER_PREFIXES = ['10.244.0.0/16', '198.18.0.0/16', 'fd00:244::/32', 'fd00:18::/32']
+export const POD_CIDRS = ['10.244.0.0/16', 'fd00:244::/32']
+export const NODE_CIDRS = ['198.18.0.0/16', 'fd00:18::/32']
+export const CLUSTER_PREFIXES = [...POD_CIDRS, ...NODE_CIDRS]
 /** Prefixes of nobody's pools, tagged for one network or another. */
 export const LOOSE = '10.244.16.0/27'
 export const LARGE: Record<Customer, string> = { blue: '65000:1:100', red: '65000:1:200' }

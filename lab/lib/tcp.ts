@@ -19,11 +19,15 @@ function enter(fd: number): void {
   if (setns(fd, CLONE_NEWNET) !== 0) throw new Error(`setns: errno ${koffi.errno()}`)
 }
 
-/** A server in a namespace: whoever connects is told its name, behind a lot of filler. */
+/**
+ * A server in a namespace: whoever connects is told its name, and from where it is seen to come,
+ * behind a lot of filler.
+ */
 export async function serve(namespace: string): Promise<void> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    socket.end(`${'.'.repeat(FILLER)}\n${namespace}\n`)
+    const from = socket.remoteAddress?.replace(/^::ffff:/, '')
+    socket.end(`${'.'.repeat(FILLER)}\n${namespace} ${from}\n`)
   })
   const listening = new Promise((resolve, reject) => {
     server.on('listening', resolve).on('error', reject)
@@ -45,9 +49,18 @@ export async function serve(namespace: string): Promise<void> {
 
 /** The name of the server that answered, '' if none did or the transfer broke. */
 export async function whoAnswers(from: string, to: string, seconds = 3): Promise<string> {
-  const script = `exec 3<>/dev/tcp/${to}/${PORT} && { read -r -N ${FILLER} filler; read -r; read -r name; } <&3 && echo "\${#filler} $name"`
+  return (await answer(from, to, seconds))[0] ?? ''
+}
+
+/** What the server saw as the client's address, '' if it did not answer. */
+export async function addressSeen(from: string, to: string, seconds = 3): Promise<string> {
+  return (await answer(from, to, seconds))[1] ?? ''
+}
+
+async function answer(from: string, to: string, seconds: number): Promise<string[]> {
+  const script = `exec 3<>/dev/tcp/${to}/${PORT} && { read -r -N ${FILLER} filler; read -r; read -r words; } <&3 && echo "\${#filler} $words"`
   const argv = ['timeout', `${seconds}`, 'bash', '-c', script]
   const { stdout } = await run(inNamespace(from, argv))
-  const [length, name] = stdout.trim().split(' ')
-  return length === `${FILLER}` ? name! : ''
+  const [length, ...words] = stdout.trim().split(' ')
+  return length === `${FILLER}` ? words : []
 }

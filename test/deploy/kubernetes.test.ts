@@ -234,6 +234,53 @@ t.test('each network: pool, community and VRF are the same on both sides', async
   }
 })
 
+t.test('Helm’s values: what the page asks for, and addresses as everywhere else', async (t) => {
+  const values = parse(read('helm/cilium.yaml'))
+  t.match(values, {
+    bgpControlPlane: { enabled: true },
+    ipam: { mode: 'multi-pool' },
+    routingMode: 'native',
+    endpointRoutes: { enabled: true },
+    bpf: { hostLegacyRouting: true },
+    kubeProxyReplacement: true,
+  })
+  const page = readFileSync(join(root, 'docs/interop-cilium.md'), 'utf8')
+  const paths = Object.entries(values).flatMap(([key, value]) =>
+    typeof value === 'object' ? Object.keys(value as object).map((k) => `${key}.${k}`) : [key],
+  )
+  for (const path of paths.filter((each) => !/^(ipv6\.|autoDirect)/.test(each))) {
+    t.ok(page.includes(`\`${path}`), `the page says why: ${path}`)
+  }
+  const { ipv4, ipv6 } = values.ipam.operator.autoCreateCiliumPodIPPools.default
+  const networks = all('CiliumPodIPPool').flatMap(({ spec }) => [
+    ...spec.ipv4.cidrs,
+    ...spec.ipv6.cidrs,
+  ])
+  for (const text of [...ipv4.cidrs, ...ipv6.cidrs]) {
+    const own = prefix.parse(text)
+    for (const { clusterPrefixes } of configs) {
+      t.ok(
+        clusterPrefixes.some((outer) => contains(outer, own)),
+        `${text} is in the cluster`,
+      )
+    }
+    for (const other of networks.map((each: string) => prefix.parse(each))) {
+      t.notOk(contains(own, other) || contains(other, own), `${text} is apart from ${other.text}`)
+    }
+  }
+  for (const text of [values.ipv4NativeRoutingCIDR, values.ipv6NativeRoutingCIDR]) {
+    t.ok(
+      configs.every((c) => c.clusterPrefixes.some((each) => each.text === prefix.parse(text).text)),
+    )
+  }
+})
+
+t.test('docs/interop-cilium.md shows a part of the configuration of each node', async (t) => {
+  const page = readFileSync(join(root, 'docs/interop-cilium.md'), 'utf8')
+  const [text] = /(?<=^```yaml\n)speakers:[\s\S]*?(?=^```$)/m.exec(page)!
+  t.has(parse(read('nodes/worker-1.yaml')), parse(text))
+})
+
 t.test('pools lie in the cluster', async (t) => {
   for (const { spec } of all('CiliumPodIPPool')) {
     for (const text of [...spec.ipv4.cidrs, ...spec.ipv6.cidrs]) {
