@@ -17,6 +17,7 @@ import {
 import { must, run } from './run.ts'
 import { addressSeen, whoAnswers } from './tcp.ts'
 import { inNamespace } from './topology.ts'
+import { waitUntil } from './wait-until.ts'
 
 type Family = 4 | 6
 const FAMILIES = [4, 6] as const
@@ -85,8 +86,7 @@ export async function checkNetfilter(
       for (const to of [site(2, family).ce, INTERNET[family], PEER_PODS.blue[family]]) {
         await mustSee(blue.name, to, blue[family])
       }
-      const answered = await whoAnswers('ce4', blue[family])
-      if (answered !== blue.name) throw new Error(`ce4 -> ${blue[family]}: no answer`)
+      await wait(`ce4 -> ${blue[family]}`, () => whoAnswers('ce4', blue[family]), blue.name)
     }
   })
   await lay(() => ['*nat', 'COMMIT', '*filter', 'COMMIT'])
@@ -100,8 +100,12 @@ async function lay(rules: (family: Family) => string[]): Promise<void> {
 }
 
 /** The server at `to` must see `source`. */
-async function mustSee(from: string, to: string, source: string): Promise<void> {
-  const seen = await addressSeen(from, to)
-  if (seen !== source)
-    throw new Error(`${from} -> ${to}: it saw ${seen || 'nobody'}, not ${source}`)
-}
+const mustSee = (from: string, to: string, source: string) =>
+  wait(`${from} -> ${to}`, () => addressSeen(from, to), source)
+
+/** However busy the machine is. */
+const wait = (what: string, ask: () => Promise<string>, wanted: string) =>
+  waitUntil(what, 30, async () => {
+    const seen = await ask()
+    return seen === wanted ? undefined : seen || 'nobody'
+  })
