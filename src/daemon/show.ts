@@ -76,7 +76,7 @@ export class Show implements ShowSource {
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
     const refused = sidCounts(this.#speaker).failed
-    if (refused > 0) all.push(`${refused} SIDs refused by the kernel: see show sids`)
+    if (refused > 0) all.push(`SIDs refused by the kernel: ${refused}, see show sids`)
     const waiting = deferral?.waiting ?? []
     if (waiting.length > 0) all.push(`waiting for ${waiting.join(', ')} after the restart`)
     return {

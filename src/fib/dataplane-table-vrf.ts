@@ -27,6 +27,9 @@ export const TABLE_NEXT_HOPS: RulePrefix = { address: Uint8Array.of(240, 0, 0, 0
 const LOOPBACK = 1
 const NEAR_END = /^sr(\d+)$/
 
+/** The device by which the SIDs of the VRF with the table go. */
+export const nearEnd = (table: number): string => `sr${table}`
+
 /** The table of the VRF whose SIDs go by the device. */
 export function nearEndTable(device: string): number | undefined {
   const table = NEAR_END.exec(device)?.[1]
@@ -80,7 +83,7 @@ export class TableVrf implements VrfPlane {
     this.#ports = ports
     this.#sources = sources
     this.#request = request
-    this.device = `sr${request.table}`
+    this.device = nearEnd(request.table)
     this.#far = farEnd(this.device)
     this.circuits = request.interfaces.map((name) => ({ name, attached: false, why: null }))
     this.#setRules()

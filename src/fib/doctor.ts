@@ -3,6 +3,7 @@
  * the command that mends it. Reads, and changes nothing. The facts are in docs/operating.md.
  */
 import { Behavior } from '../wire/endpoint-behavior.ts'
+import { farEnd, nearEnd } from './dataplane-table-vrf.ts'
 import { encapOverhead } from './encap-overhead.ts'
 import { Cap, type Host } from './host.ts'
 import type { EncapMode, Link } from './kernel.ts'
@@ -67,6 +68,7 @@ export function examine(host: Host, subject: Subject): Finding[] {
   return [
     kernelVersion(host, subject),
     srv6(host),
+    ...tableModules(host, subject),
     vrfModule(host, subject),
     ...capabilities(host, subject),
     ...settingsOf(host, subject).map((setting) => settingFinding(host, subject, setting)),
@@ -105,11 +107,29 @@ function srv6(host: Host): Finding {
     const says = 'IPv6 is disabled in this network namespace: nothing can be encapsulated'
     return { check, state: 'failed', says, mend: 'sysctl -w net.ipv6.conf.all.disable_ipv6=0' }
   }
-  if (host.sysctl('net/ipv6/conf/all/seg6_enabled') !== null) {
+  // The setting is there without the tunnels too.
+  const isThere = host.sysctl('net/ipv6/conf/all/seg6_enabled') !== null
+  if (isThere && host.kernelOption(SEG6) !== 'n') {
     return ok(check, 'the kernel has segment routing')
   }
-  const says = 'this kernel has no SRv6: it needs CONFIG_IPV6_SEG6_LWTUNNEL'
+  const says = `this kernel has no SRv6: it needs ${SEG6}`
   return { check, state: 'failed', says, mend: null }
+}
+
+const SEG6 = 'CONFIG_IPV6_SEG6_LWTUNNEL'
+
+/** What VRFs of tables and rules are made of. */
+function tableModules(host: Host, { vrfDevices }: Subject): Finding[] {
+  if (vrfDevices) return []
+  const check = 'tables and rules'
+  const failed = (says: string): Finding[] => [{ check, state: 'failed', says, mend: null }]
+  const needed = ['CONFIG_IP_MULTIPLE_TABLES', 'CONFIG_IPV6_MULTIPLE_TABLES', 'CONFIG_VETH']
+  const lacks = needed.filter((name) => host.kernelOption(name) === 'n')
+  if (lacks.length > 0) return failed(`this kernel lacks ${lacks.join(', ')}`)
+  if (host.kernelOption('CONFIG_VETH') === 'm' && !host.hasModule('veth')) {
+    return failed('the module veth is not installed for this kernel: IPv4 of VRFs needs it')
+  }
+  return [ok(check, 'the kernel has them')]
 }
 
 function vrfModule(host: Host, { vrfDevices }: Subject): Finding {
@@ -156,8 +176,11 @@ function settingsOf(host: Host, subject: Subject): Setting[] {
   const devices = vrfDevices ? vrfs.flatMap(({ device }) => vrfDeviceSettings(device)) : []
   // Without VRF devices every SID is one that leads to a next hop.
   const straight = !vrfDevices || behaviors.includes(Behavior.END_DX4)
-  const core = straight ? ingress.flatMap(({ name }) => ingressSettings(name)) : []
-  return [...namespaceSettings(vrfDevices && hasVrf(host)), ...devices, ...core]
+  const core = straight ? ingress : []
+  // IPv4 out of a SID comes in by the pair of its VRF.
+  const pairs = vrfDevices ? [] : links.filter(({ name }) => farEndOf(vrfs, name))
+  const open = [...core, ...pairs].flatMap(({ name }) => ingressSettings(name))
+  return [...namespaceSettings(vrfDevices && hasVrf(host)), ...devices, ...open]
 }
 
 function settingFinding(host: Host, subject: Subject, setting: Setting): Finding {
@@ -171,6 +194,10 @@ function settingFinding(host: Host, subject: Subject, setting: Setting): Finding
   if (value === null) return missing(check, setting, subject)
   const says = `is ${value}, expected ${setting.value}: ${setting.without}`
   return { check, state: 'failed', says, mend: commandFor(setting) }
+}
+
+function farEndOf(vrfs: Subject['vrfs'], name: string): boolean {
+  return vrfs.some(({ table }) => name === farEnd(nearEnd(table)))
 }
 
 /** A setting of a device that srv6d makes when it starts is there from then on. */

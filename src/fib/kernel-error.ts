@@ -11,10 +11,13 @@ export function errnoName(errno: number): string {
 export class KernelError extends Error {
   override readonly name = 'KernelError'
   readonly errno: number
+  /** Of the kernel, or for it; '' without. */
+  readonly words: string
 
   constructor(operation: string, errno: number, words = '') {
     super(`${operation}: ${errnoName(errno)}${words === '' ? '' : ` (${words})`}`)
     this.errno = errno
+    this.words = words
   }
 }
 

@@ -11,6 +11,16 @@ import { ROUTE_METRIC, RT_TABLE_MAIN, RTPROT_SRV6D } from './rtnetlink-constants
 import { sidAction } from './rtnetlink-encode.ts'
 
 const TAKEN = 'a route of another protocol has its prefix and metric'
+
+/** A refusal, with words where the kernel has none: it names no holder of a blackhole. */
+function refusalOf(thrown: unknown): KernelError {
+  if (!(thrown instanceof KernelError))
+    return new KernelError('SID', Errno.EIO, (thrown as Error).message)
+  const { errno, words } = thrown
+  if (errno !== Errno.EEXIST || words !== '') return thrown
+  return new KernelError('RTM_NEWROUTE of a SID', errno, TAKEN)
+}
+
 /** SIDs written in one go before the event loop gets its turn. */
 const BEFORE_OTHERS = 64
 
@@ -138,10 +148,7 @@ export class LocalSidTable {
       entry.error = undefined
     } catch (thrown) {
       // What is no answer of the kernel is kept and tried again all the same.
-      const error =
-        thrown instanceof KernelError
-          ? thrown
-          : new KernelError('SID', Errno.EIO, (thrown as Error).message)
+      const error = refusalOf(thrown)
       // The same refusal again is no news.
       if (entry.error?.message !== error.message && !isDeviceDown(error.errno)) {
         this.#log.warn({ errno: errnoName(error.errno), err: error }, 'SID refused by the kernel')

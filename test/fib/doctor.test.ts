@@ -30,6 +30,7 @@ function hostWith(
     capabilities: ALL_CAPABILITIES,
     sysctl: (path) => settings[path] ?? null,
     hasModule: () => true,
+    kernelOption: () => 'y',
     ...changes,
   }
 }
@@ -83,6 +84,7 @@ const TRAPS: [trap: string, host: Parameters<typeof hostWith>[0], subject: Parti
   ['IPv6 is not forwarded',          { settings: { 'net/ipv6/conf/all/forwarding': '0' } }, {}, 'failed', /IPv6 and SRv6/, 'sysctl -w net.ipv6.conf.all.forwarding=1'],
   ['IPv6 is disabled',               { settings: { 'net/ipv6/conf/all/disable_ipv6': '1' } }, {}, 'failed', /nothing can be encapsulated/, 'sysctl -w net.ipv6.conf.all.disable_ipv6=0'],
   ['a kernel without SRv6',          { settings: { 'net/ipv6/conf/all/seg6_enabled': null } }, {}, 'failed', /CONFIG_IPV6_SEG6_LWTUNNEL/, null],
+  ['a kernel with its setting alone', { kernelOption: (name) => (name === 'CONFIG_IPV6_SEG6_LWTUNNEL' ? 'n' : 'y') }, {}, 'failed', /CONFIG_IPV6_SEG6_LWTUNNEL/, null],
   ['servers take customers',         { settings: { 'net/ipv4/tcp_l3mdev_accept': '1' } }, {}, 'warning', /connections of customers/, 'sysctl -w net.ipv4.tcp_l3mdev_accept=0'],
   ['a kernel before End.DT46',       { release: '5.10.0-30-amd64' }, { encapsulation: 'encap' }, 'failed', /5\.10\.0-30-amd64 is too old for End\.DT46 \(5\.14\)/, null],
   ['a kernel before H.Encaps.Red',   { release: '5.15.0-91-generic' }, {}, 'failed', /too old for H\.Encaps\.Red \(6\.0\)/, 'dataplane.encapsulation: encap'],
@@ -120,6 +122,29 @@ t.test('no VRF devices: load the module, or go without where there is none', asy
   t.same(bad(filter('0'), tables), [], 'not needed then')
   const command = 'sysctl -w net.ipv4.conf.core0.rp_filter=0'
   t.match(bad(filter('2'), tables), [{ mend: command }], 'but the core lets in what it brings')
+})
+
+t.test('VRFs of tables and rules: what the kernel must be built with, and its pairs', async (t) => {
+  const tables = {
+    vrfDevices: false,
+    behaviors: [Behavior.END_DT6],
+    links: [CORE, CIRCUIT, { ...CORE, ifindex: 9, name: 'sr10in' }],
+  }
+  const filters = { 'net/ipv4/conf/core0/rp_filter': '0', 'net/ipv4/conf/sr10in/rp_filter': '0' }
+  const host = (changes: Partial<Host>) => hostWith({ settings: filters, ...changes })
+  t.same(bad(host({}), tables), [])
+  t.same(bad(host({ kernelOption: () => null }), tables), [], 'unknown is no reason to complain')
+  const without = (...names: string[]) =>
+    host({ kernelOption: (name) => (names.includes(name) ? 'n' : 'y') })
+  t.match(bad(without('CONFIG_IPV6_MULTIPLE_TABLES', 'CONFIG_VETH'), tables), [
+    { state: 'failed', says: /lacks CONFIG_IPV6_MULTIPLE_TABLES, CONFIG_VETH$/ },
+  ])
+  const modular = { kernelOption: () => 'm', hasModule: (name: string) => name !== 'veth' }
+  t.match(bad(host(modular), tables), [{ state: 'failed', says: /module veth is not installed/ }])
+  t.match(
+    bad(hostWith({ settings: { ...filters, 'net/ipv4/conf/sr10in/rp_filter': '2' } }), tables),
+    [{ mend: 'sysctl -w net.ipv4.conf.sr10in.rp_filter=0' }],
+  )
 })
 
 t.test('what srv6d has mended says so, with what it was', async (t) => {

@@ -157,17 +157,31 @@ async function inNamespace(): Promise<void> {
     for (const one of wanted) again.sids.want(one)
     await again.sids.flush()
     t.equal(again.kernel.writes, writes, 'a second life finds them as they should be')
-    for (const [put, by] of [
-      ['addr add fcbb:bb00:1:9::/128 dev lo', 'an address of this router'],
-      ['-6 route add fcbb:bb00:1:9::/128 dev core proto 186 metric 20', 'FRR (BGP)'],
-      ['-6 route add fcbb:bb00:1:9::/128 dev core proto static metric 8986', 'a static route'],
+    for (const [put, words] of [
+      [
+        'addr add fcbb:bb00:1:9::/128 dev lo',
+        'SID fcbb:bb00:1:9:: is in use by an address of this router',
+      ],
+      [
+        '-6 route add fcbb:bb00:1:9::/128 dev core proto 186 metric 20',
+        'SID fcbb:bb00:1:9:: is in use by FRR (BGP)',
+      ],
+      [
+        '-6 route add fcbb:bb00:1:9::/128 dev core proto static metric 8986',
+        'SID fcbb:bb00:1:9:: is in use by a static route',
+      ],
+      // of these the kernel names no holder
+      [
+        '-6 route add blackhole fcbb:bb00:1:9::/128 metric 8986 proto 77',
+        'a route of another protocol has its prefix and metric',
+      ],
     ] as const) {
       const taken = sid('9', Behavior.END_DX4, via('192.0.2.9'))
       ip(put)
       sids.want(taken)
       await sids.flush()
       t.equal(sids.errnoOf(taken), Errno.EEXIST)
-      t.match(sids.whyOf(taken), `SID fcbb:bb00:1:9:: is in use by ${by}`)
+      t.match(sids.whyOf(taken), words)
       ip(put.replace(' add ', ' del ').replace(/^addr add/, 'addr del'))
       sids.retryFailed()
       await sids.flush()
@@ -295,6 +309,17 @@ async function inNamespace(): Promise<void> {
     const third = life()
     await adoptKernel(third)
     await sweepKernel(third)
+    const { routes } = await third.kernel.dump()
+    t.same(
+      routes.map(({ bits, kind }) => [bits, kind]),
+      [
+        [0, RouteKind.UNREACHABLE],
+        [0, RouteKind.UNREACHABLE],
+      ],
+      'the last resorts, as long as something may look into the table',
+    )
+    third.fib.sweepLastResorts()
+    await third.fib.flush()
     t.same(await third.kernel.dump(), { routes: [], nexthops: [], localSids: [] })
     t.match(ip('nexthop'), /^id 6 blackhole.*\nid 77 blackhole.*\n$/)
     t.match(ip('route show'), 'blackhole 198.51.100.0/24')
