@@ -69,7 +69,8 @@ export class Pe {
     const { fib, nexthops } = this
     this.#resolver = new NextHopResolver({
       ...{ nextHops: context.nextHops, nexthops, kernel, interfaces: this.#interfaces },
-      ...{ scopes: new Map(), mode: 'encap.red', coreMtu: 0, onlink: false, log: silentLogger },
+      ...{ scopes: new Map(), mode: 'encap.red', coreMtu: 0, onlink: false, viaDefault: true },
+      log: silentLogger,
       onChanged: (ids) => {
         for (const rib of [this.#ribs[4], this.#ribs[6]])
           for (const id of ids) rib.nextHopChanged(id)

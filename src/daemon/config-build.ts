@@ -41,6 +41,7 @@ export function buildConfig(parsed: ConfigFile, file: string): Config {
       ciliumMaps: dataplane['cilium-maps'],
       encapsulation: dataplane.encapsulation,
       coreMtu: dataplane['core-mtu'] ?? null,
+      resolveViaDefault: dataplane['resolve-via-default'],
       onStop: dataplane['on-stop'],
       sidDrainTime: dataplane['sid-drain-time'],
     },

@@ -74,6 +74,8 @@ export interface DataplaneConfig {
   encapsulation: 'encap' | 'encap.red'
   /** Octets of the largest packet that the core takes; null: as the link towards each SID. */
   coreMtu: number | null
+  /** A SID may be reached by a default route. */
+  resolveViaDefault: boolean
   onStop: 'keep' | 'remove'
   /** Seconds that a SID outlives the last route that had it. */
   sidDrainTime: number
@@ -192,6 +194,7 @@ const Dataplane = z.strictObject({
   'cilium-maps': folder.default('/sys/fs/bpf/tc/globals'),
   encapsulation: choice('encap.red', 'encap').default('encap.red'),
   'core-mtu': wholeNumber(1280, 65535).optional(),
+  'resolve-via-default': boolean.default(true),
   'on-stop': choice('keep', 'remove').default('keep'),
   'sid-drain-time': wholeNumber(0, 3600).default(60),
 })

@@ -225,6 +225,7 @@ export class Speaker {
       interfaces: this.interfaces,
       scopes: this.#scopes,
       onlink: this.dataplane.installsConnected,
+      viaDefault: this.config.dataplane.resolveViaDefault,
       mode: this.config.dataplane.encapsulation,
       coreMtu: this.config.dataplane.coreMtu ?? 0,
       log: this.log.child({ in: 'next-hop' }),

@@ -26,6 +26,7 @@ import type {
   NexthopGroup,
   RouteBatch,
   RouteTo,
+  RulePrefix,
 } from './kernel.ts'
 import { RouteKind, RouteOp } from './kernel.ts'
 import { Errno, KernelError } from './kernel-error.ts'
@@ -247,6 +248,10 @@ export class CiliumKernel implements Kernel {
 
   hasVrfDevices(): Promise<boolean> {
     return this.#real.hasVrfDevices()
+  }
+
+  reachedPrefixes(): Promise<RulePrefix[]> {
+    return this.#real.reachedPrefixes()
   }
 
   routeTo(address: Uint8Array): Promise<RouteTo> {

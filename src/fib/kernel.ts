@@ -243,6 +243,8 @@ export interface Kernel {
   hasVrfDevices(): Promise<boolean>
   /** How a packet for `address` leaves by the main table, or the errno of there being no way. */
   routeTo(address: Uint8Array): Promise<RouteTo>
+  /** IPv6 prefixes, longer than none, that the main table and this router's addresses reach. */
+  reachedPrefixes(): Promise<RulePrefix[]>
   /** Everything that carries srv6d's protocol number. */
   dump(): Promise<KernelDump>
   /** Tells of what others change until the returned function is called. */

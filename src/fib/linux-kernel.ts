@@ -26,6 +26,7 @@ import { watchKernel } from './kernel-watch.ts'
 import { NetlinkControl } from './netlink-control.ts'
 import { type NetlinkMessage, NetlinkSocket } from './netlink-socket.ts'
 import { NetlinkWriter } from './netlink-writer.ts'
+import { reachedPrefixes } from './reached-prefixes.ts'
 import {
   CTRL_ATTR_FAMILY_ID,
   NETLINK_GENERIC,
@@ -64,6 +65,7 @@ const TURN_AFTER = 32
 
 /** The kernel of this machine, in the network namespace of this process. */
 export class LinuxKernel implements Kernel {
+  readonly reachedPrefixes = reachedPrefixes
   readonly #sysctls = new Sysctls()
   readonly changedSysctls = this.#sysctls.changed
   readonly #log: Logger

@@ -10,6 +10,7 @@ import { encapOverhead } from './encap-overhead.ts'
 import type { InScope, Interfaces } from './interfaces.ts'
 import type { EncapMode, Kernel, NexthopContent } from './kernel.ts'
 import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
+import { PrefixCover } from './reached-prefixes.ts'
 import { SidIndex } from './sid-index.ts'
 
 /**
@@ -47,6 +48,9 @@ export class NextHopResolver implements NextHopListener {
   /** By VRF number: the interfaces that are its. */
   readonly #scopes: ReadonlyMap<number, InScope>
   readonly #onlink: boolean
+  readonly #viaDefault: boolean
+  /** What there are routes to, as read since the last change of a route; null: to be read. */
+  #reached: Promise<PrefixCover> | null = null
   readonly #rows = new Map<NextHopId, NexthopRow>()
   /** Next hops in use, each with a serial of its own: a number is given again to another one. */
   readonly #live = new Map<NextHopId, number>()
@@ -67,6 +71,8 @@ export class NextHopResolver implements NextHopListener {
     scopes: ReadonlyMap<number, InScope>
     /** Gateways are on the link because we say so: the kernel looks them up in no VRF's table. */
     onlink: boolean
+    /** A default route is a way to a SID. */
+    viaDefault: boolean
     mode: EncapMode
     /** Octets of the largest packet that the whole core takes, 0: what its first link takes. */
     coreMtu: number
@@ -79,6 +85,7 @@ export class NextHopResolver implements NextHopListener {
     this.#interfaces = ports.interfaces
     this.#scopes = ports.scopes
     this.#onlink = ports.onlink
+    this.#viaDefault = ports.viaDefault
     this.#mode = ports.mode
     this.#coreMtu = ports.coreMtu
     this.#log = ports.log
@@ -122,6 +129,7 @@ export class NextHopResolver implements NextHopListener {
 
   /** An IPv6 route of others came or went: the SIDs within are asked for again, in this very turn. */
   routeChanged(prefix: Int32Array, bits: number): void {
+    this.#reached = null
     this.#sids.covered(prefix, bits, (id) => {
       this.#urgent.add(id)
       this.#ask(id)
@@ -130,6 +138,7 @@ export class NextHopResolver implements NextHopListener {
 
   /** Links or addresses changed, or nobody knows what: everything is asked for again. */
   resolveAll(): void {
+    this.#reached = null
     for (const id of this.#live.keys()) this.#ask(id)
   }
 
@@ -189,10 +198,24 @@ export class NextHopResolver implements NextHopListener {
     try {
       const to = await this.#kernel.routeTo(sid)
       if ('errno' in to) return null
+      if (!this.#viaDefault && !(await this.#isReached(sid))) return null
       return { ifindex: to.ifindex, metric: to.metric ?? 0, mtu: to.mtu ?? 0 }
     } catch (error) {
       this.#log.error({ err: error }, 'next hop look-up failed')
       return null
+    }
+  }
+
+  /** By more than a default route. */
+  async #isReached(sid: Uint8Array): Promise<boolean> {
+    this.#reached ??= this.#kernel.reachedPrefixes().then((prefixes) => new PrefixCover(prefixes))
+    const reached = this.#reached
+    try {
+      return (await reached).covers(sid)
+    } catch (error) {
+      // Who asks next reads again.
+      if (this.#reached === reached) this.#reached = null
+      throw error
     }
   }
 

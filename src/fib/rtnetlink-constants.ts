@@ -158,7 +158,9 @@ export const PROTOCOL_NAMES: Record<number, string> = {
   11: 'FRR (zebra)', 12: 'BIRD', 16: 'DHCP', 42: 'Babel',
   186: 'FRR (BGP)', 187: 'FRR (IS-IS)', 188: 'FRR (OSPF)', 189: 'FRR (RIP)', 196: 'FRR (static)',
 }
+export const RTNH_F_DEAD = 1
 export const RTNH_F_ONLINK = 4
+export const RTNH_F_LINKDOWN = 16
 
 export const LWTUNNEL_ENCAP_SEG6 = 5
 export const LWTUNNEL_ENCAP_SEG6_LOCAL = 7

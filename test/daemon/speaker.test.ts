@@ -247,6 +247,30 @@ t.test('no way to the SID: not installed; installed once there is one, gone with
   t.same(router.fib(10), LAST_RESORT)
 })
 
+t.test('resolve-via-default: whether a default route is a way to a SID', async (t) => {
+  for (const [given, reaches] of [
+    ['', true],
+    ['dataplane: { resolve-via-default: true }', true],
+    ['dataplane: { resolve-via-default: false }', false],
+  ] as const) {
+    const kernel = peKernel()
+    kernel.byDefault.add(SID)
+    const { router, remote } = await pe(`${CONFIG}${given}\n`, kernel)
+    await remote.up()
+    await remote.send(vpn(['10.2.0.0/24']))
+    const installed = `10.2.0.0/24 seg6 ${SID}`
+    t.equal(router.fib(10).includes(installed), reaches, given)
+    if (reaches) continue
+    t.match(pathOf(router, 'red', '10.2.0.0/24'), { valid: false, why: 'no route to the SID' })
+    kernel.byDefault.delete(SID)
+    await router.kernelChanged('route')
+    t.ok(router.fib(10).includes(installed), 'its own route came')
+    kernel.byDefault.add(SID)
+    await router.kernelChanged('route')
+    t.same(router.fib(10), LAST_RESORT, 'and went')
+  }
+})
+
 t.test('a look-up that fails once is asked again with the next change', async (t) => {
   const { router, remote, kernel } = await pe()
   const routeTo = kernel.routeTo.bind(kernel)

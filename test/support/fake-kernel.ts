@@ -20,6 +20,7 @@ import type {
   RouteBatch,
   RouteKind,
   RouteTo,
+  RulePrefix,
 } from '../../src/fib/kernel.ts'
 import { LINK_ALIAS, RouteOp } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
@@ -27,7 +28,7 @@ import { ROUTE_METRIC, RTPROT_KERNEL, RTPROT_SRV6D } from '../../src/fib/rtnetli
 import { adoptablePair } from '../../src/fib/rtnetlink-link.ts'
 import { ruleText } from '../../src/fib/rtnetlink-rule.ts'
 import { adoptable } from '../../src/fib/vrf-device.ts'
-import { formatAddress } from '../../src/wire/address.ts'
+import { formatAddress, parseAddress } from '../../src/wire/address.ts'
 
 export type FakeOperation =
   | { what: 'route'; op: 'put' | 'delete'; route: KernelRoute }
@@ -62,6 +63,8 @@ export class FakeKernel implements Kernel {
   tunnelSource = ''
   /** By text of the address; what is not here is ENETUNREACH. */
   readonly ways = new Map<string, RouteTo>()
+  /** Of these, what a default route alone leads to. */
+  readonly byDefault = new Set<string>()
   /** Every change asked for, in order. */
   readonly operations: FakeOperation[] = []
   /** The errno of an operation, 0 to let it be done. */
@@ -416,6 +419,11 @@ export class FakeKernel implements Kernel {
   async deleteLocalSid(sid: LocalSid): Promise<void> {
     await this.#change({ what: 'sid', op: 'delete', sid })
     this.sids.delete(sidKey(sid))
+  }
+
+  async reachedPrefixes(): Promise<RulePrefix[]> {
+    const texts = [...this.ways.keys()].filter((text) => !this.byDefault.has(text))
+    return texts.map((text) => ({ address: parseAddress(text), bits: 128 }))
   }
 
   async routeTo(address: Uint8Array): Promise<RouteTo> {
