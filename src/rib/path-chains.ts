@@ -75,6 +75,7 @@ export class PathChains {
     const next = this.#first[prefix] as PathId
     this.#paths.setNext(path, next)
     this.#first[prefix] = path
+    if (next === NONE) return
     const count = this.isCrowd(prefix) ? this.#crowds.get(prefix)! : 0
     if (count === 0) {
       if (this.#isLong(path)) this.#gather(prefix)

@@ -1,5 +1,5 @@
 import { i32 } from '../base/bytes.ts'
-import { hashWords } from '../base/hash.ts'
+import { hashBytes } from '../base/hash.ts'
 import { HashIndex } from '../base/hash-index.ts'
 import { grown, RowPool } from '../base/row-pool.ts'
 import { AttrsMap } from '../rib/attrs-map.ts'
@@ -145,7 +145,7 @@ export class RouteTargetIndex {
     while (words > 0 && bits[words - 1] === 0) words--
     if (words === 0) return 0
     const index = this.#index
-    const hash = hashWords(bits, 0, words, words)
+    const hash = hashBytes(new Uint8Array(bits.buffer), 0, words * 4)
     for (let slot = index.start(hash); index.rowAt(slot) !== 0; slot = index.next(slot)) {
       const set = index.rowAt(slot)
       if (index.hashOf(set) === hash && isAlike(this.#sets[set]!.bits, bits, words)) return set
