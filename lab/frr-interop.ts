@@ -201,6 +201,7 @@ async function runCombination(
     ? new FrrPe({ ...optionsOf(c, 1, c.frrSid), root }, version)
     : new Srv6dPe({ ...optionsOf(c, 1, c.srv6dSid), onStop: 'remove' })
   const failedBefore = checks.failed
+  checks.onFailure = async () => emit({ log: `pe2 ${pe2.program}`, tail: await pe2.state() })
   try {
     const up = await checks.check('both PEs start', async () => {
       await Promise.all([pe1.start(), pe2.start()])

@@ -28,6 +28,8 @@ export class Checks {
   failed = 0
   /** Put before each name: which combination is running. */
   prefix = ''
+  /** Told of the first failure, while what failed still stands: for what the logs do not say. */
+  onFailure: (() => Promise<void>) | undefined
 
   /** Seconds to wait for something: less once a check has failed, so that a run comes to its end. */
   get patience(): number {
@@ -51,7 +53,14 @@ export class Checks {
     else this.failed++
     emit({ check, ok, detail, seconds: since(from) })
     say(`${ok ? 'ok    ' : 'FAILED'} ${check}${ok ? '' : `: ${detail}`}`)
+    if (!ok) await this.#toldOf()
     return ok
+  }
+
+  async #toldOf(): Promise<void> {
+    const told = this.onFailure
+    this.onFailure = undefined
+    await told?.().catch((e: Error) => this.note(e.message))
   }
 
   note(text: string): void {

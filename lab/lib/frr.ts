@@ -39,13 +39,25 @@ function locator(o: FrrOptions, version: string): string {
   return `    prefix ${prefix}\n    behavior usid\n    format usid-f3216`
 }
 
+/**
+ * A connection that comes in while FRR dials too gets a peer of its own, to which FRR before 9.0
+ * does not hand the multihop: it has zebra track the address as one that must be connected. Where
+ * the dialled connection then wins the collision, nothing takes that back: the session is up, the
+ * VPN routes are valid, and in the VRFs they stay "inaccessible" (`show bgp vrf all nexthop`: "Must
+ * be Connected"). disable-connected-check is handed on.
+ */
+function multihop(peer: string, version: string): string {
+  const line = ` neighbor ${peer} ebgp-multihop 255\n`
+  return version.startsWith('8.') ? `${line} neighbor ${peer} disable-connected-check\n` : line
+}
+
 /** The whole configuration of one PE. */
 export function frrConfig(o: FrrOptions, version: string): string {
   const peer = loopback(otherSide(o.side))
   const encapsulation = version.startsWith('8.')
     ? ''
     : `  encapsulation\n   source-address ${loopback(o.side)}\n  exit\n`
-  const ebgp = o.as === o.peerAs ? '' : ` neighbor ${peer} ebgp-multihop 255\n`
+  const ebgp = o.as === o.peerAs ? '' : multihop(peer, version)
   const vpn = (family: string) => ` address-family ${family} vpn
   neighbor ${peer} activate
  exit-address-family`
@@ -144,7 +156,7 @@ export class FrrPe implements Pe {
   }
 
   async stop(): Promise<void> {
-    for (const d of [...this.#daemons].reverse()) await d.stop('SIGTERM', 15)
+    for (const d of [...this.#daemons].reverse()) await d.stop('SIGTERM', 60)
     this.#daemons = []
   }
 
@@ -206,6 +218,13 @@ export class FrrPe implements Pe {
     return undefined
   }
 
+  /** What tells why a route is not in the kernel: worth printing as long as the session is up. */
+  async state(): Promise<string> {
+    const said = STATE.map((c) => this.vtysh(c).catch((e: Error) => e.message))
+    const answers = await Promise.all(said)
+    return STATE.map((c, i) => `# ${c}\n${answers[i]!.trim()}`).join('\n')
+  }
+
   logs(): Map<string, string> {
     const found = new Map<string, string>()
     const name = `${this.#ns} ${this.program}`
@@ -220,6 +239,17 @@ export class FrrPe implements Pe {
     return found
   }
 }
+
+const STATE = [
+  'show bgp vrf all nexthop',
+  'show ip nht vrf all',
+  'show ipv6 nht vrf all',
+  'show bgp vrf all ipv4 unicast',
+  'show bgp vrf all ipv6 unicast',
+  'show ip route vrf all',
+  'show ipv6 route vrf all',
+  'show interface brief',
+]
 
 interface BgpPath {
   valid?: boolean
