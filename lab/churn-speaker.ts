@@ -1,5 +1,5 @@
 /**
- * A BGP speaker of a node whose pods come and go: so many a second, each for three. It prints a
+ * A BGP speaker of a node whose pods come and go: so many a second, each for eight. It prints a
  * line of JSON for each UPDATE, with the time it was sent.
  *
  *   churn-speaker.mjs ADDRESS PORT AS RATE SECONDS BLUE RED      (BLUE, RED: large communities)
@@ -10,7 +10,7 @@ import { LARGE_POOLS, podAt } from './lib/churn-pods.ts'
 const [address, port, as, rate, seconds, ...communities] = process.argv.slice(2)
 const [AS, RATE, SECONDS] = [Number(as), Number(rate), Number(seconds)]
 /** Seconds that a pod lives: on a busy machine one that comes and goes at once is never written. */
-const LIFE = 3
+const LIFE = 8
 const MARKER = Buffer.alloc(16, 0xff)
 const u16 = (n: number) => Buffer.from([n >> 8, n & 255])
 const u32 = (n: number) => Buffer.from([n >>> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255])

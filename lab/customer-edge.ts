@@ -36,12 +36,12 @@ async function routerHas(router: string, prefix: string): Promise<boolean> {
 async function checkAgentKilled(): Promise<void> {
   await checks.check('an agent that is killed and comes back costs no packet', async () => {
     const ping = new ContinuousPing('ce4', PODS.blue[4], site(2, 4).ce)
-    await sleep(1)
+    await ping.answered(5, checks.patience)
     await edge.blue.kill()
     await sleep(3)
     await edge.blue.start(...POD_CIDRS)
     await edge.settled(checks.patience)
-    await sleep(1)
+    await ping.answered(ping.received + 5, checks.patience)
     const result = await ping.stop()
     if (result.lost.length > 0) throw new Error(JSON.stringify(result))
     return `${result.received} answers`
@@ -79,7 +79,7 @@ await inSandbox(async () => {
       )
     }
   })
-  for (const row of await tryAll(customerRows(!vrf), checks.failed ? 3 : 30)) {
+  for (const row of await tryAll(customerRows(!vrf), checks.failed ? 3 : checks.patience)) {
     await checks.check(`${row.from} -> ${row.to}, ${row.what}`, async () => {
       if (!row.ok) throw new Error(row.result)
       return row.result

@@ -61,7 +61,7 @@ interface Fault {
 
 async function checkFault(fault: Fault, before: Picture): Promise<void> {
   await checks.check(fault.name, async () => {
-    const seconds = fault.seconds ?? 20
+    const seconds = Math.max(checks.patience, fault.seconds ?? 0)
     const mark = pe1.log().length
     await fault.cause()
     if (fault.meanwhile) await waitUntil('its effect', seconds, fault.meanwhile)
@@ -92,7 +92,7 @@ async function checkSaid(wanted: string[], said: () => string[]): Promise<string
       .filter((line) => !summed.includes(line) && line !== SESSION_DOWN)
       .sort()
       .join('; ')
-  await waitUntil(wanted.join('; '), 20, async () => {
+  await waitUntil(wanted.join('; '), checks.patience, async () => {
     return wanted.every((line) => line === LOSS || said().includes(line)) ? undefined : own(said())
   })
   const lines = said()
@@ -224,7 +224,7 @@ const LINKS: Fault[] = [
     },
     cure: async () => {
       await ip(...FAMILIES.map((f) => `addr del ${site(1, f).sparePe} dev red`))
-      await waitUntil('gone from pe2', 20, async () => {
+      await waitUntil('gone from pe2', checks.patience, async () => {
         const routes = (await Promise.all(FAMILIES.map((f) => routesOf('pe2', 10, f)))).flat()
         return routes.some((r) => r.dst === site(1, 4).spare) ? 'still there' : undefined
       })
@@ -271,7 +271,7 @@ async function checkRestart(before: Picture): Promise<void> {
       await waitUntil('ours', checks.patience, async () => difference(before.ours, await ours()))
       const seen = difference(before.others, await others())
       if (seen) throw new Error(seen)
-      await waitUntil('packets', 20, reaches)
+      await waitUntil('packets', checks.patience, reaches)
     },
   )
 }
@@ -290,8 +290,8 @@ await inSandbox(async () => {
     ])
     await waitUntil('session', checks.patience, () => pe1.session())
     await Promise.all([awaitOurs(), awaitRemoteRoutes(2, checks.patience)])
-    await waitUntil('packets', 20, reaches)
-    await waitUntil('zebra’s routes', 30, async () => {
+    await waitUntil('packets', checks.patience, reaches)
+    await waitUntil('zebra’s routes', checks.patience, async () => {
       const text = await others()
       const wanted = ['10.88.0.0/24', '2001:db8:89::/64', '2001:db8:88::/64', locatorOf(2)]
       return wanted.find((prefix) => !text.includes(prefix))

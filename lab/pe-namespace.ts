@@ -52,7 +52,7 @@ await inSandbox(async () => {
       return down.length === 0 ? undefined : down.map((n) => `${n.address} ${n.state}`).join('; ')
     })
   })
-  for (const row of await tryAll(providerRows(), checks.failed ? 3 : 30)) {
+  for (const row of await tryAll(providerRows(), checks.failed ? 3 : checks.patience)) {
     await checks.check(`${row.from} -> ${row.to}, ${row.what}`, async () => {
       if (!row.ok) throw new Error(row.result)
       return row.result

@@ -147,7 +147,7 @@ async function checkGobgpCe(watchers: Watchers): Promise<void> {
     )
     await checks.check(`GoBGP CE: site 2 reaches what it announced over IPv${family}`, async () => {
       const from = site(2, family).ce
-      await waitUntil(learnedHost(family), 10, async () => {
+      await waitUntil(learnedHost(family), checks.patience, async () => {
         const p = await ping(ceOf('red', 2), learnedHost(family), from)
         return p.reached ? undefined : p.text
       })
@@ -215,8 +215,8 @@ async function checkKillAndRestart(): Promise<void> {
     new ContinuousPing(ceOf('blue', 2), site(1, f).ce, site(2, f).ce),
     new ContinuousPing(ceOf('red', 2), learnedHost(f), site(2, f).ce),
   ])
-  await sleep(2)
   await checks.check('killed with SIGKILL: the kernel keeps every route and SID', async () => {
+    for (const each of pings) await each.answered(5, checks.patience)
     await pe1.kill()
     await sleep(2)
     const left = textOf(await oursIn('pe1'))

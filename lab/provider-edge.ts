@@ -79,11 +79,14 @@ async function checkRetag(): Promise<void> {
       const [red, blue] = [await farHas(LOOSE, TABLE.red), await farHas(LOOSE, TABLE.blue)]
       return red && !blue ? undefined : `red ${red}, blue ${blue}`
     })
+    const told = () => monitors[2]!.events().filter(({ text }) => text.startsWith('2000:'))
+    await waitUntil('a rule is seen to change', checks.patience, async () =>
+      told().length > 0 ? undefined : 'none',
+    )
     await sleep(0.5)
     for (const m of monitors) await m.stop()
     const [far, routes, rules] = monitors.map((m) => m.events())
-    const sources = rules!.filter(({ text }) => text.startsWith('2000:'))
-    if (sources.length === 0) throw new Error('no rule was seen to change')
+    const sources = told()
     const before = (list: typeof sources) => [
       { deleted: false, text: `${LOOSE} table 20` },
       ...list,
@@ -122,7 +125,7 @@ async function checkAgentKilled(): Promise<void> {
       new ContinuousPing(PODS.blue.name, site(2, 4).ce, PODS.blue[4]),
       new ContinuousPing('ce3', PODS.red[6], site(2, 6).ce),
     ]
-    await sleep(1)
+    for (const each of pings) await each.answered(5, checks.patience)
     await cilium.kill()
     await waitUntil('the session is down', checks.patience, async () =>
       (await edge.speakerSession()) === undefined ? 'it is up' : undefined,
@@ -132,7 +135,7 @@ async function checkAgentKilled(): Promise<void> {
     if (traces.length === 0) throw new Error('rules and routes went with the session')
     await cilium.start(...ALLOCATED.blue, ...ALLOCATED.red)
     await waitUntil('the session is back', checks.patience, () => edge.speakerSession())
-    await sleep(2)
+    for (const each of pings) await each.answered(each.received + 10, checks.patience)
     const results = await Promise.all(pings.map((p) => p.stop()))
     const lost = results.flatMap((r) => r.lost)
     if (lost.length > 0) throw new Error(`lost: ${JSON.stringify(results)}`)
@@ -185,7 +188,7 @@ await inSandbox(async () => {
     await edge.announce()
     await edge.settled(checks.patience)
   })
-  for (const row of await tryAll(providerRows(), checks.failed ? 3 : 30)) {
+  for (const row of await tryAll(providerRows(), checks.failed ? 3 : checks.patience)) {
     await checks.check(`${row.from} -> ${row.to}, ${row.what}`, async () => {
       if (!row.ok) throw new Error(row.result)
       return row.result

@@ -104,7 +104,7 @@ async function heldAt(pe: Srv6dPe): Promise<string[]> {
 
 const heldAs = (how: string) => FAMILIES.map((f) => `${site(1, f).prefix} ${how}`).sort()
 
-async function expectHeld(pe: Srv6dPe, how: string, seconds = 20): Promise<void> {
+async function expectHeld(pe: Srv6dPe, how: string, seconds = checks.patience): Promise<void> {
   const wanted = heldAs(how).join(', ')
   await waitUntil(`${peOf(pe.side)} has ${wanted}`, seconds, async () => {
     const seen = (await heldAt(pe)).join(', ')
@@ -128,7 +128,7 @@ async function underPings(name: string, { loses }: Case, body: () => Promise<voi
       return { side, ping }
     }),
   )
-  await waitUntil('every ping is answered', 30, async () => {
+  await waitUntil('every ping is answered', checks.patience, async () => {
     const mute = pings.filter(({ ping }) => ping.received < 3)
     return mute.length === 0 ? undefined : mute.map(({ ping }) => ping.target).join(', ')
   })
@@ -226,13 +226,16 @@ const CASES: Record<string, Case> = {
     },
   },
   'hung for longer than its hold time': {
-    body: async () => {
+    body: async (_sids, pe2) => {
       const count = async () => (await pe1.neighbors()).map((n) => n.established)
       const before = await count()
       pe1.signal('SIGSTOP')
       await sleep(HOLD_TIME + 6)
+      await expectHeld(pe3, 'stale')
+      await waitUntil('FRR has lost pe1', checks.patience, async () =>
+        (await pe2.session()) === undefined ? 'the session is up' : undefined,
+      )
       await mustHaveRoutes(1)
-      await expectHeld(pe3, 'stale', 1)
       pe1.signal('SIGCONT')
       await waitUntil('every session is a new one', checks.patience, async () => {
         const now = await count()
@@ -267,8 +270,10 @@ const CASES: Record<string, Case> = {
       await expectHeld(pe3, 'long-lived llgr-stale')
       await expectHeld(pe4, 'long-lived llgr-stale')
       await mustHaveRoutes(1)
-      const frr = await pe2.vtysh(`show bgp ipv4 vpn ${site(1, 4).prefix}`)
-      if (!/llgr-stale/.test(frr)) throw new Error(`FRR: ${frr}`)
+      await waitUntil('FRR has it as llgr-stale', checks.patience, async () => {
+        const frr = await pe2.vtysh(`show bgp ipv4 vpn ${site(1, 4).prefix}`)
+        return /llgr-stale/.test(frr) ? undefined : frr
+      })
       await sleep(3)
       await comesBack(sids)
     },

@@ -35,7 +35,7 @@ import { sleep, waitUntil } from './lib/wait-until.ts'
 
 const FAMILIES = [4, 6] as const
 const NEW_LOCATOR = 'fcbb:bb00:9::/48'
-const DRAIN_SECONDS = 10
+const DRAIN_SECONDS = 20
 
 const checks = new Checks()
 const base = { as: 65000, peerAs: 65000, usid: false }
@@ -147,8 +147,8 @@ async function checkChange(
       ),
     ),
   )
-  await sleep(3)
   await checks.check(`${name}: pe2 is told the new SIDs, the old ones still work`, async () => {
+    for (const each of pings) await each.answered(5, checks.patience)
     pe1.configure(change)
     await restart()
     await waitUntil('session', checks.patience, () => pe1.session())

@@ -9,7 +9,7 @@ export const NODE = 'pe1'
 export const SOURCE = '2001:db8:ffff::1'
 export const OUR_AS = 65000
 export const CILIUM_AS = 64512
-const PATIENCE = 30
+const PATIENCE = 120
 export const BLUE = ['10.244.7.0/26', 'fd00:244:7::/64'] as const
 export const RED = '10.244.16.0/26'
 

@@ -5,7 +5,7 @@ import { type KernelEvent, Monitor } from './monitor.ts'
 import { LabProcess } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { sleep } from './wait-until.ts'
+import { waitUntil } from './wait-until.ts'
 
 export interface ChurnOptions {
   node: string
@@ -37,15 +37,19 @@ export async function churn(o: ChurnOptions): Promise<string> {
   const argv = inNamespace(o.node, [process.execPath, program, ...speaker])
   const process_ = new LabProcess('churn', argv, log)
   const status = await process_.ended
-  await sleep(1)
-  await monitor.stop()
   if (status !== 0) throw new Error(`the speaker ended with ${status}: ${process_.output()}`)
   const sent = process_
     .output()
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Sent)
-  return follow(sent, monitor.events(), o)
+  let said = ''
+  await waitUntil('each change', 60, async () => {
+    said = follow(sent, monitor.events(), o)
+    return undefined
+  })
+  await monitor.stop()
+  return said
 }
 
 /** Each change with the first event after it that says the same. */

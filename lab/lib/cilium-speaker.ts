@@ -70,7 +70,7 @@ export class CiliumSpeaker {
       inNamespace(namespace, inRoot(root, argv)),
       `${LOGS}/${name}.log`,
     )
-    await waitUntil('gobgpd answers', 60, async () => {
+    await waitUntil('gobgpd answers', 180, async () => {
       if (this.#process?.status != null) throw new InVain(this.#process.output().slice(-300))
       await this.gobgp('global')
       return undefined

@@ -36,7 +36,7 @@ export async function startDaemon(
   const process = new LabProcess(name, inNamespace(namespace, inRoot(root, argv)), log)
   await waitUntil(
     `${name} listens`,
-    60,
+    180,
     async () => {
       if (process.status !== null) throw new InVain(`it ended: ${tail(process.output(), 5)}`)
       return existsSync(socket) ? undefined : `no ${socket}`

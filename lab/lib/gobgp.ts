@@ -59,7 +59,7 @@ export class Gobgp {
       inRoot(this.#options.root, ['gobgpd', '-f', file, '--api-hosts', '127.0.0.1:50051']),
     )
     this.#process = new LabProcess(`gobgpd ${ns}`, argv, `${LOGS}/${ns}-gobgpd.log`)
-    await waitUntil('gobgpd answers', 60, async () => {
+    await waitUntil('gobgpd answers', 180, async () => {
       if (this.#process?.status != null) throw new InVain(this.#process.output().slice(-300))
       await this.gobgp('global')
       return undefined

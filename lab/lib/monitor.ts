@@ -1,8 +1,9 @@
 /** What a namespace's kernel tells of its routes or rules, each with the time it was told. */
+import { readFileSync } from 'node:fs'
 import { LabProcess } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { sleep } from './wait-until.ts'
+import { waitUntil } from './wait-until.ts'
 
 export interface KernelEvent {
   /** Milliseconds since 1970, with three more digits. */
@@ -25,7 +26,12 @@ export class Monitor {
 
   static async start(namespace: string, what: 'route' | 'rule'): Promise<Monitor> {
     const monitor = new Monitor(namespace, what)
-    await sleep(0.5) // it says nothing when it listens
+    await waitUntil(`ip monitor ${what} listens in ${namespace}`, 120, async () => {
+      const sockets = readFileSync(`/proc/${monitor.#process.pid}/net/netlink`, 'utf8')
+      // sk Eth Pid Groups …: it says nothing when it listens
+      const own = new RegExp(`^\\S+ +0 +${monitor.#process.pid} +(?!0+ )[0-9a-f]+ `, 'm')
+      return own.test(sockets) ? undefined : sockets
+    })
     return monitor
   }
 

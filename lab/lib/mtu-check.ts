@@ -45,7 +45,7 @@ async function pingOf(size: number, from: string, to: string, family: 4 | 6): Pr
       '-i',
       '0.3',
       '-W',
-      '2',
+      '10',
       '-M',
       'do',
       '-s',

@@ -2,7 +2,7 @@
 import { LabProcess, must, run } from './run.ts'
 import { LOGS } from './sandbox.ts'
 import { inNamespace } from './topology.ts'
-import { sleep, waitUntil } from './wait-until.ts'
+import { waitUntil } from './wait-until.ts'
 
 /** Pings from a namespace; gives whether an answer came, and ping's own words. */
 export async function ping(
@@ -57,18 +57,22 @@ export class ContinuousPing {
     return [...lines].map((m) => Number(m[1]))
   }
 
-  /** Lets the last answers come in, stops, and names the sequence numbers that never came back. */
+  /**
+   * Lets the last answers come in, stops, and names the sequence numbers that never came back. Where
+   * answers come to the end, those behind the last one were on their way when the signal came.
+   */
   async stop(): Promise<{ sent: number; received: number; lost: number[] }> {
-    const wanted = this.received
-    for (let i = 0; i < 20 && this.received < wanted + 3; i++) await sleep(0.2)
-    await this.#process.stop('SIGINT', 5)
+    const goesOn = await this.answered(this.received + 3, 10).then(
+      () => true,
+      () => false,
+    )
+    await this.#process.stop('SIGINT', 60)
     const came = new Set(this.#sequences())
     const last = Math.max(0, ...came)
-    const lost: number[] = []
-    for (let n = 1; n <= last; n++) if (!came.has(n)) lost.push(n)
     const sent = Number(/(\d+) packets transmitted/.exec(this.#process.output())?.[1] ?? last)
-    // the very last request may be on its way when the signal comes: two more than that is a loss
-    for (let n = last + 1; n < sent; n++) lost.push(n)
+    const lost: number[] = []
+    const end = goesOn ? last : sent
+    for (let n = 1; n <= end; n++) if (!came.has(n)) lost.push(n)
     return { sent, received: came.size, lost }
   }
 }

@@ -169,7 +169,7 @@ export class Srv6dPe implements Pe {
   }
 
   async stop(): Promise<void> {
-    const status = await this.#process?.stop('SIGTERM', 30)
+    const status = await this.#process?.stop('SIGTERM', 120)
     if (status !== 0 && status !== undefined) {
       throw new Error(`srv6d on ${this.#ns} ended with ${status}`)
     }
@@ -189,7 +189,7 @@ export class Srv6dPe implements Pe {
       throw new InVain(`srv6d on ${this.#ns} ended with ${status}: ${tail(this.log(), 12)}`)
     }
     return new Promise((resolve, reject) => {
-      const r = request({ socketPath: this.socket, path, timeout: 10_000 }, (answer) => {
+      const r = request({ socketPath: this.socket, path, timeout: 60_000 }, (answer) => {
         let body = ''
         answer.setEncoding('utf8').on('data', (s: string) => {
           body += s
