@@ -9,6 +9,7 @@ import { buildConfig } from './config-build.ts'
 import { checkConfig } from './config-check.ts'
 import { type ConfigPath, keysAt, nearestKey } from './config-keys.ts'
 import { type Config, ConfigFile } from './config-schema.ts'
+import { warningsOf } from './config-warn.ts'
 import { findNode, nameOfPath, pathOfOffset } from './yaml-place.ts'
 
 /** One thing that is wrong. Line and column count from 1; 0 when the file could not be read. */
@@ -42,8 +43,11 @@ interface Issue {
   atKey: boolean
 }
 
+/** Told of what is right and does nothing: the problem, and the same as a text with its place. */
+export type OnWarning = (problem: ConfigProblem, text: string) => void
+
 /** Reads and checks `file`; throws ConfigError. */
-export function loadConfig(file: string): Config {
+export function loadConfig(file: string, onWarning?: OnWarning): Config {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -52,11 +56,11 @@ export function loadConfig(file: string): Config {
     const message = `cannot be read (${code}): expected a YAML file`
     throw new ConfigError(file, [{ line: 0, column: 0, path: '', message, source: null }])
   }
-  return parseConfig(text, file)
+  return parseConfig(text, file, onWarning)
 }
 
 /** The same for text already read; `file` is what the messages call it. */
-export function parseConfig(text: string, file: string): Config {
+export function parseConfig(text: string, file: string, onWarning: OnWarning = () => {}): Config {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter, prettyErrors: false })
   const place = (offset: number, path: string, message: string): ConfigProblem => {
@@ -77,7 +81,14 @@ export function parseConfig(text: string, file: string): Config {
     for (const { path, message, atKey } of issues) {
       problems.push(place(findNode(document, path, atKey), nameOfPath(path), message))
     }
-    if (parsed.success && problems.length === 0) return buildConfig(parsed.data, file)
+    if (parsed.success && problems.length === 0) {
+      for (const { path, message } of warningsOf(parsed.data)) {
+        const says = `warning: ${message}`
+        const problem = place(findNode(document, path, false), nameOfPath(path), says)
+        onWarning(problem, formatProblem(file, problem))
+      }
+      return buildConfig(parsed.data, file)
+    }
   }
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   throw new ConfigError(file, problems)

@@ -38,7 +38,7 @@ export async function runDaemon(args: string[]): Promise<number> {
   if (options.help) return print(USAGE)
   if (options.version) return print(`srv6d ${manifest.version}\n`)
   try {
-    const config = loadConfig(options.config)
+    const config = loadConfig(options.config, (_, text) => process.stderr.write(`${text}\n`))
     if (options.check) return print(`${options.config}: ok\n`)
     if (options.doctor) return await doctor(config)
     return await run(config)
@@ -130,7 +130,9 @@ async function reload(service: Service): Promise<Service> {
   const { config, log } = service
   let next: Config
   try {
-    next = loadConfig(config.file)
+    next = loadConfig(config.file, ({ line, column, path, message }) =>
+      log.warn({ file: config.file, line, column, path }, message),
+    )
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const { file, problems } = error

@@ -72,7 +72,9 @@ export class Show implements ShowSource {
       ...problems,
       ...(dataplane?.problems ?? []),
       ...listening.problems,
-      ...vrfs.flatMap((vrf) => vrf.problems.map((text) => `vrf ${vrf.config.name}: ${text}`)),
+      ...vrfs.flatMap((vrf) =>
+        [...vrf.problems, ...vrf.missing].map((text) => `vrf ${vrf.config.name}: ${text}`),
+      ),
     ]
     if (failed > 0) all.push(`${failed} routes refused by the kernel: see show routes`)
     const refused = sidCounts(this.#speaker).failed

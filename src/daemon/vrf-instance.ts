@@ -69,6 +69,13 @@ export class VrfInstance {
     return [...this.plane.problems, ...this.#flaws, ...(problem === null ? [] : [problem])]
   }
 
+  /** Its interfaces that are not in it, and why; of none before the kernel was looked at. */
+  get missing(): string[] {
+    return this.plane.circuits.flatMap(({ name, attached, why }) =>
+      attached || why === null ? [] : [`interface ${name}: ${why}`],
+    )
+  }
+
   /** Kinds of path that stay in this VRF: neither exported nor told to its CEs. */
   get hidden(): PathKind[] {
     const { exportConnected, exportStatic } = this.vrf.spec

@@ -424,6 +424,23 @@ t.test('a problem behind an alias points to where the anchor stands', async (t) 
   ])
 })
 
+t.test('what is right and does nothing is a warning with its place, and no mistake', (t) => {
+  const said = (more: string) => {
+    const texts: string[] = []
+    parseConfig(`${GOOD}${more}`, 'x.yaml', (_, text) => texts.push(text))
+    return texts
+  }
+  const line = `${GOOD}graceful-restart:`.split('\n').length + 2
+  t.same(said('graceful-restart:\n  enabled: false\n  long-lived-time: 3600\n'), [
+    `x.yaml:${line}:20: graceful-restart.long-lived-time: warning: has no effect with ` +
+      'graceful-restart.enabled: false\n      long-lived-time: 3600\n                       ^',
+  ])
+  t.same(said('graceful-restart: { enabled: false, long-lived-time: 0 }\n'), [])
+  t.same(said('graceful-restart: { long-lived-time: 3600 }\n'), [])
+  t.same(said(''), [])
+  t.end()
+})
+
 t.test('defaults are filled in, some of them from other keys', async (t) => {
   const config = parseConfig(
     GOOD.replace(

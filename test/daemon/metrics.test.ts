@@ -94,6 +94,18 @@ t.test('docs/operating.md has a row for every metric, and no row for any other',
   )
 })
 
+t.test('an interface that is not there is a problem', async (t) => {
+  const { kernel, router, seriesOf } = await start()
+  t.strictSame(await seriesOf('srv6d_problems'), { '': 0 })
+  kernel.linkList.splice(
+    kernel.linkList.findIndex(({ name }) => name === 'red'),
+    1,
+  )
+  await router.kernelChanged('link')
+  t.strictSame(await seriesOf('srv6d_problems'), { '': 1 })
+  t.same(router.show.status().problems, ['vrf red: interface red: no such interface'])
+})
+
 t.test('sessions: up, flaps, messages; a scrape sees what is now', async (t) => {
   const { router, seriesOf } = await start()
   const pe2 = `{as="65000",neighbor="${PE2}",vrf=""}`

@@ -496,10 +496,12 @@ t.test('an interface that comes later is put into its VRF', async (t) => {
   const { router, remote } = await pe(CONFIG, kernel)
   await remote.up()
   t.match(router.show.vrfs()[1], { interfaces: [{ attached: false, why: 'no such interface' }] })
+  t.same(router.show.status().problems, ['vrf blue: interface blue: no such interface'])
   blue.name = 'blue'
   await router.kernelChanged('link')
   await remote.hear()
   t.match(router.show.vrfs()[1], { interfaces: [{ attached: true, why: null }] })
+  t.same(router.show.status().problems, [])
   t.ok(remote.routes.includes('65000:120 172.16.2.0/24'))
 })
 
