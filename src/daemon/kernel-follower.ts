@@ -16,7 +16,7 @@ import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
 import { RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
 import { formatAddress } from '../wire/address.ts'
 import { LossLog } from './loss-log.ts'
-import { SettingsKeeper } from './settings-keeper.ts'
+import { ALL, SettingsKeeper } from './settings-keeper.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
 /** Notifications come in swarms: act once they pause. */
@@ -341,6 +341,8 @@ export class KernelFollower implements KernelWatcher {
     this.#sidTimer = this.#ports.clock.after(RETRY_SIDS_MS, () => {
       const { sids } = this.#ports.tables()
       this.#retrySids()
+      // nobody tells of the source address of SRv6 packets
+      this.onSetting(ALL)
       if (sids.counts.failed === 0) return
       sids.retryFailed()
       sids.flush().catch((error) => this.#ports.log.error({ err: error }, 'SIDs not written'))

@@ -2,9 +2,10 @@ import type { Logger } from '../base/logger.ts'
 import type { Interfaces } from '../fib/interfaces.ts'
 import type { ChangedSetting, Kernel } from '../fib/kernel.ts'
 
-/** What the kernel calls `all` and `default` in notifications. */
+/** The index of `all` interfaces in notifications; that of `default` is -2. */
+export const ALL = -1
 const GROUPS = new Map([
-  [-1, 'all'],
+  [ALL, 'all'],
   [-2, 'default'],
 ])
 

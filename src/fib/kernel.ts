@@ -212,7 +212,10 @@ export interface Kernel {
   sysctl(path: string, value: string): Promise<string>
   /** What `sysctl` has changed, with the value there was before. */
   readonly changedSysctls: ReadonlyMap<string, string>
-  /** Sets back what others changed since `sysctl`, of a device, of `all`, of `default`, or all there is. */
+  /**
+   * Sets back what others changed since `sysctl`, of a device, of `all`, of `default`, or all there
+   * is; with the last two kinds of `all` the source of encapsulated packets too.
+   */
   keepSettings(device?: string): Promise<ChangedSetting[]>
   /** Source address of encapsulated packets, for the whole network namespace. */
   setTunnelSource(address: Uint8Array): Promise<void>

@@ -28,14 +28,13 @@ import { type NetlinkMessage, NetlinkSocket } from './netlink-socket.ts'
 import { NetlinkWriter } from './netlink-writer.ts'
 import { reachedPrefixes } from './reached-prefixes.ts'
 import {
-  CTRL_ATTR_FAMILY_ID,
-  NETLINK_GENERIC,
   NETLINK_ROUTE,
   PROTOCOL_NAMES,
   RTM_F_FIB_MATCH,
   RTN_ANYCAST,
   RTN_LOCAL,
   RTN_UNICAST,
+  RTPROT_KERNEL,
   RTPROT_SRV6D,
 } from './rtnetlink-constants.ts'
 import {
@@ -55,6 +54,7 @@ import {
   ruleText,
 } from './rtnetlink-rule.ts'
 import { Sysctls } from './sysctl.ts'
+import { TunnelSource } from './tunnel-source.ts'
 import { VrfDevices } from './vrf-device.ts'
 
 const RETRY_MS = 5
@@ -67,6 +67,7 @@ const TURN_AFTER = 32
 export class LinuxKernel implements Kernel {
   readonly reachedPrefixes = reachedPrefixes
   readonly #sysctls = new Sysctls()
+  readonly #tunnelSource = new TunnelSource()
   readonly changedSysctls = this.#sysctls.changed
   readonly #log: Logger
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
@@ -111,8 +112,10 @@ export class LinuxKernel implements Kernel {
     return this.#sysctls.write(path, value)
   }
 
-  keepSettings(device?: string): Promise<ChangedSetting[]> {
-    return this.#sysctls.setBack(device)
+  async keepSettings(device?: string): Promise<ChangedSetting[]> {
+    const found = await this.#sysctls.setBack(device)
+    const source = device === undefined || device === 'all' ? this.#tunnelSource.setBack() : null
+    return source === null ? found : [...found, source]
   }
 
   links(): Promise<Link[]> {
@@ -172,7 +175,9 @@ export class LinuxKernel implements Kernel {
       const { destination, bits, protocol, kind } = decodeRouteOwner(payload)
       // Of routes that share a nexthop object the kernel may name another one than it goes by.
       if (bits !== prefixBits || Buffer.compare(destination, sid) !== 0) return
-      if (kind === RTN_LOCAL || kind === RTN_ANYCAST) holder = 'an address of this router'
+      // The local route comes a moment after that of the address's own network.
+      const isLocal = kind === RTN_LOCAL || kind === RTN_ANYCAST || protocol === RTPROT_KERNEL
+      if (isLocal) holder = 'an address of this router'
       else if (protocol === RTPROT_SRV6D) holder = 'srv6d'
       else holder = PROTOCOL_NAMES[protocol] ?? `routing protocol ${protocol}`
     })
@@ -237,21 +242,7 @@ export class LinuxKernel implements Kernel {
   }
 
   async setTunnelSource(address: Uint8Array): Promise<void> {
-    const socket = new NetlinkSocket(NETLINK_GENERIC)
-    try {
-      const operation = 'set the SRv6 tunnel source'
-      const lookup = this.#begin()
-      encode.encodeGetSeg6Family(lookup, this.#seq)
-      let family = 0
-      socket.request(`${operation}: generic netlink SEG6`, lookup.buf, lookup.end, (reply) => {
-        family = reply.payload.attributes(4).get(CTRL_ATTR_FAMILY_ID)?.u16() ?? 0
-      })
-      const writer = this.#begin()
-      encode.encodeSetTunnelSource(writer, family, address, this.#seq)
-      socket.request(operation, writer.buf, writer.end)
-    } finally {
-      socket.close()
-    }
+    this.#tunnelSource.set(address)
   }
 
   async dump(): Promise<KernelDump> {

@@ -185,4 +185,5 @@ export const CTRL_ATTR_FAMILY_ID = 1
 export const CTRL_ATTR_FAMILY_NAME = 2
 export const SEG6_GENL_NAME = 'SEG6'
 export const SEG6_CMD_SET_TUNSRC = 3
+export const SEG6_CMD_GET_TUNSRC = 4
 export const SEG6_ATTR_DST = 1

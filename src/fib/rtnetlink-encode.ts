@@ -39,6 +39,7 @@ import {
   Rtax,
   Rtm,
   SEG6_ATTR_DST,
+  SEG6_CMD_GET_TUNSRC,
   SEG6_CMD_SET_TUNSRC,
   SEG6_GENL_NAME,
   SEG6_IPTUN_MODE_ENCAP,
@@ -289,6 +290,15 @@ export function encodeGetSeg6Family(w: NetlinkWriter, seq: number): void {
   w.u8(1)
   w.u16(0)
   w.attrText(CTRL_ATTR_FAMILY_NAME, SEG6_GENL_NAME)
+  w.finish()
+}
+
+/** Generic netlink SEG6: what the source address is. */
+export function encodeGetTunnelSource(w: NetlinkWriter, family: number, seq: number): void {
+  w.begin(family, Nlm.REQUEST, seq)
+  w.u8(SEG6_CMD_GET_TUNSRC)
+  w.u8(1)
+  w.u16(0)
   w.finish()
 }
 

@@ -292,6 +292,17 @@ t.test(
   },
 )
 
+t.test('the source of SRv6 packets is set by others: set back within ten seconds', async (t) => {
+  const { router, kernel, log } = await pe()
+  kernel.tunnelSource = '2001:db8::bad'
+  await look(router)
+  t.equal(kernel.tunnelSource, '2001:db8::bad', 'no notification tells of it')
+  router.clock.advance(10_000)
+  await look(router)
+  t.equal(kernel.tunnelSource, '2001:db8:ffff::1')
+  t.same(log.take(), ['warn setting was changed: set back'])
+})
+
 t.test('an interface disappears and comes back with another index', async (t) => {
   const { router, kernel, log, before } = await pe()
   const red = kernel.linkList.find(({ name }) => name === 'red')!

@@ -61,6 +61,7 @@ export class FakeKernel implements Kernel {
   readonly changedSysctls = new Map<string, string>()
   readonly #keptSysctls = new Map<string, string>()
   tunnelSource = ''
+  #keptSource = ''
   /** By text of the address; what is not here is ENETUNREACH. */
   readonly ways = new Map<string, RouteTo>()
   /** Of these, what a default route alone leads to. */
@@ -268,6 +269,10 @@ export class FakeKernel implements Kernel {
 
   async keepSettings(device?: string): Promise<ChangedSetting[]> {
     const found: ChangedSetting[] = []
+    if ((device ?? 'all') === 'all' && this.tunnelSource !== this.#keptSource) {
+      found.push({ path: 'tunsrc', value: this.#keptSource, was: this.tunnelSource, why: null })
+      this.tunnelSource = this.#keptSource
+    }
     for (const [path, value] of this.#keptSysctls) {
       const was = this.sysctls.get(path) ?? ''
       const isOf = device === undefined || path.includes(`/${device}/`)
@@ -282,6 +287,7 @@ export class FakeKernel implements Kernel {
     const text = formatAddress(address, 0, 16)
     await this.#change({ what: 'tunnel-source', op: 'set', address: text })
     this.tunnelSource = text
+    this.#keptSource = text
   }
 
   async addAddress(address: InterfaceAddress): Promise<void> {

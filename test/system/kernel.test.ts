@@ -305,6 +305,21 @@ async function inNamespace(): Promise<void> {
     t.equal(ip('-6 route show table 100').trim().split('\n').length, MANY + 2)
   })
 
+  await t.test('the source of encapsulated packets is set back', async (t) => {
+    const { kernel } = life()
+    t.same(await kernel.keepSettings('all'), [], 'nothing was set')
+    await kernel.setTunnelSource(parseAddress('2001:db8:ffff::1'))
+    t.match(ip('sr tunsrc show'), 'tunsrc addr 2001:db8:ffff::1')
+    t.same(await kernel.keepSettings(), [])
+    ip('sr tunsrc set 2001:db8:ffff::9')
+    t.same(await kernel.keepSettings('core'), [], 'of an interface it is not')
+    t.match(await kernel.keepSettings('all'), [
+      { value: '2001:db8:ffff::1', was: '2001:db8:ffff::9', why: null },
+    ])
+    t.match(ip('sr tunsrc show'), 'tunsrc addr 2001:db8:ffff::1')
+    await kernel.close()
+  })
+
   await t.test('a third life that wants nothing sweeps all of ours and only ours', async (t) => {
     const third = life()
     await adoptKernel(third)
