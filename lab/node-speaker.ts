@@ -21,6 +21,7 @@ import {
   SOURCE,
   session,
   srv6d,
+  TAG,
   TAGS,
   within,
 } from './lib/beside-cilium.ts'
@@ -38,6 +39,7 @@ async function overEachAddress(): Promise<void> {
   for (const [address, hop] of [
     ['127.0.0.1', 'IPv4 routes in NLRI, IPv6 ones with an IPv4-mapped next hop'],
     ['::1', 'IPv4 routes in MP_REACH_NLRI with an IPv6 next hop'],
+    [SOURCE, 'the next hop is an address of ours'],
   ] as const) {
     await bothStart({ peer: address })
     await checks.check(`session on ${address}: ${hop}`, async () => {
@@ -76,6 +78,13 @@ async function internalPeer(): Promise<void> {
       const words = found?.lastError ?? ''
       return /identifier/i.test(words) && words.includes('192.0.2.1') ? undefined : words
     })
+    const logged = srv6d
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('"neighbor":"127.0.0.1"'))
+    if (!logged.some((line) => /identifier/i.test(line) && line.includes('192.0.2.1'))) {
+      throw new Error(`not in the log: ${logged.at(-1)}`)
+    }
   })
   await bothStop()
   await bothStart({ routerId: '192.0.2.11' })
@@ -102,6 +111,7 @@ async function gracefulRestart(): Promise<void> {
       return `${Math.round(performance.now() - from)} ms after they were announced`
     })
     if (ours) await agentRestarts()
+    if (ours) await agentStaysAway()
     await bothStop()
   }
   srv6d.configure({ config: config() })
@@ -127,14 +137,34 @@ async function agentRestarts(): Promise<void> {
     async () => {
       await cilium.start()
       await cilium.announce(...BLUE)
-      await within('fresh routes', async () => {
-        const paths = (await routes('?vrf=blue')).flatMap((route) => route.paths)
-        return paths.length === 2 && paths.every(({ stale }) => !stale) ? undefined : 'stale'
-      })
+      await within('fresh routes', freshRoutes)
       const lost = await holds('blue', BLUE)
       if (lost) throw new Error(lost)
     },
   )
+}
+
+async function freshRoutes(): Promise<string | undefined> {
+  const paths = (await routes('?vrf=blue')).flatMap((route) => route.paths)
+  return paths.length === 2 && paths.every(({ stale }) => !stale) ? undefined : 'stale'
+}
+
+async function agentStaysAway(): Promise<void> {
+  const name = 'the agent is killed and stays away: after its restart time nothing of it stays'
+  await cilium.stop()
+  cilium.configure({ restartTime: 2 })
+  await cilium.start()
+  await checks.check(name, async () => {
+    await cilium.announce(...BLUE)
+    await within('the session', () => session('127.0.0.1'))
+    await within('fresh routes', freshRoutes)
+    await cilium.kill()
+    await within('nothing', () => holds('blue', []))
+    for (const prefix of BLUE) {
+      await within('no rule', async () => (await boundTo(prefix)).join() || undefined)
+    }
+  })
+  cilium.configure({ restartTime: 120 })
 }
 
 async function tags(): Promise<void> {
@@ -192,32 +222,18 @@ async function retag(): Promise<void> {
     await restartSpeaker()
     await cilium.announce(RED)
     await within('red', () => holds('red', [RED]))
-    await cilium.gobgp(
-      'policy',
-      'statement',
-      'statement-2',
-      'del',
-      'action',
-      'community',
-      'add',
-      '64512:200',
-    )
-    await cilium.gobgp('neighbor', '127.0.0.1', 'softresetout')
-    await within('nowhere', () => holds('red', []))
-    const bound = await boundTo(RED)
-    if (bound.length > 0) throw new Error(`still bound to table ${bound}`)
-    await cilium.gobgp(
-      'policy',
-      'statement',
-      'statement-2',
-      'add',
-      'action',
-      'community',
-      'add',
-      '64512:200',
-    )
-    await cilium.gobgp('neighbor', '127.0.0.1', 'softresetout')
-    await within('red again', () => holds('red', [RED]))
+    await cilium.retag(RED, TAG.red, TAG.green)
+    await within('green', () => holds('green', [RED]))
+    await within('no longer red', () => holds('red', []))
+    await within('bound to green', async () => {
+      const bound = (await boundTo(RED)).join()
+      return bound === '30' ? undefined : `bound to ${bound}`
+    })
+  })
+  await checks.check('its tag is taken away: in no network', async () => {
+    await cilium.retag(RED, TAG.green, TAG.none)
+    await within('nowhere', () => holds('green', []))
+    await within('no rule', async () => (await boundTo(RED)).join() || undefined)
   })
 }
 

@@ -11,14 +11,18 @@ export const OUR_AS = 65000
 export const CILIUM_AS = 64512
 const PATIENCE = 120
 export const BLUE = ['10.244.7.0/26', 'fd00:244:7::/64'] as const
-export const RED = '10.244.16.0/26'
+export const RED = '10.244.16.0/24'
 
 export const TAGS: Tag[] = [
   { within: '10.244.7.0/24', communities: ['64512:100'], large: ['64512:100:1'] },
   { within: 'fd00:244:7::/48', large: ['64512:100:1'] },
-  { within: '10.244.16.0/24', communities: ['64512:200'] },
+  { within: RED, communities: ['64512:200'] },
   { within: '10.244.32.0/24' },
+  // never announced: the policy wants a prefix
+  { within: '10.244.33.0/24', communities: ['64512:300'] },
 ]
+/** Numbers of the tags that RED goes from and to. */
+export const TAG = { red: 2, none: 3, green: 4 } as const
 
 export const root = process.argv[2] ?? '/'
 
@@ -32,7 +36,7 @@ locators: { main: { prefix: "fcbb:bb00:1::/48" } }
 listen: []
 graceful-restart: { enabled: ${restart}, restart-time: 20 }
 speakers:
-  cilium: { as: ${as} }
+  cilium: { as: ${as}, addresses: [127.0.0.1, "::1", "${SOURCE}"] }
 vrfs:
   blue:
     table: 10
@@ -46,7 +50,15 @@ vrfs:
     route-targets: { both: ["65000:20"] }
     networks:
       - { from: cilium, community: "64512:200", pools: any }
+  green:
+    table: 30
+    rd: "65000:130"
+    route-targets: { both: ["65000:30"] }
+    networks:
+      - { from: cilium, community: "64512:300", pools: any }
 `
+
+const RD: Record<string, string> = { blue: '65000:110', red: '65000:120', green: '65000:130' }
 
 export const srv6d = new Srv6dPe({
   side: 1,
@@ -79,8 +91,7 @@ export async function holds(vrf: string, wanted: readonly string[]): Promise<str
   const seen = here.map(({ prefix, installed }) => `${prefix} ${installed}`)
   const want = wanted.map((prefix) => `${prefix} installed`)
   if (sorted(seen) !== sorted(want)) return `${vrf}: ${seen.join(', ') || 'nothing'}`
-  const rd = vrf === 'blue' ? '65000:110' : '65000:120'
-  const told = (await routes('?table=vpn')).filter((route) => route.rd === rd)
+  const told = (await routes('?table=vpn')).filter((route) => route.rd === RD[vrf])
   const inVpn = told.map(({ prefix }) => prefix)
   return sorted(inVpn) === sorted(wanted) ? undefined : `VPN of ${vrf}: ${inVpn.join(', ')}`
 }

@@ -29,6 +29,8 @@ export interface CiliumOptions {
   port: number
   families?: ('ipv4-unicast' | 'ipv6-unicast')[]
   gracefulRestart?: boolean
+  /** Seconds; 120 as Cilium's default. */
+  restartTime?: number
   tags: Tag[]
   /** Of gobgpd's own API, where two run in one namespace. */
   apiPort?: number
@@ -143,7 +145,7 @@ function configOf(o: CiliumOptions, adminDown: boolean): string {
       ? ''
       : '  [neighbors.ebgp-multihop.config]\n    enabled = true\n    multihop-ttl = 1\n'
   const restart = o.gracefulRestart
-    ? '  [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = 120\n    notification-enabled = true\n'
+    ? `  [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = ${o.restartTime ?? 120}\n    notification-enabled = true\n`
     : ''
   return `[global.config]
   as = ${o.as}
