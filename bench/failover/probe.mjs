@@ -1,6 +1,6 @@
 /**
  * `send RATE ADDRESS…`: datagrams with a number and the time, RATE a second, to one address after
- * the other, from `start` to `stop`.
+ * the other, from `start` to `stop`; `sent` asks for the number of the next one.
  * `receive`: notes what comes; `report` gives it, and how many came that this process was too slow
  * to take from the kernel, and begins anew.
  */
@@ -49,7 +49,7 @@ if (role === 'receive') {
     }
   }
   createInterface({ input: process.stdin }).on('line', (line) => {
-    clearInterval(timer)
+    if (line !== 'sent') clearInterval(timer)
     if (line === 'start') {
       sent = 0
       since = now()

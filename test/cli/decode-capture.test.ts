@@ -17,7 +17,7 @@ import { concat, fromHex } from '../support/hex.ts'
 import { pcapOf } from '../support/pcap.ts'
 import { capturedMessages } from '../support/vectors.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const KEEPALIVE = b.message(4)
 const update = (prefix: string, asn: 2 | 4 = 4, pathId?: number) =>

@@ -9,6 +9,6 @@ t.setTimeout(1_000_000)
 
 for (const program of ['provider-edge', 'customer-edge']) {
   t.test(program, (t) =>
-    runScenario(t, { program, suite: 'sid', needsVrf: true, args: ['vrf'], seconds: 500 }),
+    runScenario(t, { program, suite: 'sid', needsVrf: true, args: ['vrf'], seconds: 900 }),
   )
 }

@@ -5,11 +5,11 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_000_000)
 t.jobs = 3
 
 for (const suite of ['bookworm', 'trixie', 'sid'] as const) {
   t.test(`beside gobgpd of ${suite}`, (t) =>
-    runScenario(t, { program: 'node-speaker', suite, seconds: 400 }),
+    runScenario(t, { program: 'node-speaker', suite, seconds: 900 }),
   )
 }

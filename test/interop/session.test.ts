@@ -16,7 +16,7 @@ import { peerConfig, RecordingHandler } from '../support/scripted-peer.ts'
 import { freePort, frrMissing, gobgpMissing, startBgpd, startGobgpd } from '../support/speakers.ts'
 
 // GoBGP 3.10 dials every 5 to 10 seconds.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** A missing speaker is a skip on a user's machine and a failure under CI. */
 function skip(why: string): string | false {

@@ -1,4 +1,5 @@
 /** A logger that keeps its lines: `warn others removed …`, without debug. */
+import { waitUntil } from '../../lab/lib/wait-until.ts'
 import type { Logger } from '../../src/base/logger.ts'
 
 export class LogLines implements Logger {
@@ -20,6 +21,12 @@ export class LogLines implements Logger {
 
   child(): Logger {
     return this
+  }
+
+  /** Waits until there are so many lines, or it is plain that there never will be. */
+  async has(count: number): Promise<void> {
+    const missing = async () => (this.lines.length < count ? 'fewer' : undefined)
+    await waitUntil('lines', 30, missing, 0.02).catch(() => {})
   }
 
   /** The lines since the last time. */

@@ -5,7 +5,7 @@ import type { TAP } from 'tap'
 
 const { SRV6D_REQUIRE = '', SRV6D_TEST_NETNS } = process.env
 
-const TIMEOUT_S = 120
+const TIMEOUT_S = 300
 
 /** `ip`, in the namespace of this process. */
 export const ip = (line: string): string =>

@@ -71,7 +71,7 @@ function start(program: string, args: string[], log: string): () => Promise<void
 
 /** Waits until the speaker's tool answers; if it never does, shows what the speaker said. */
 async function answering(speaker: Speaker, log: string, ...command: string[]): Promise<Speaker> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     try {
       speaker.show(...command)
       return speaker
@@ -80,7 +80,7 @@ async function answering(speaker: Speaker, log: string, ...command: string[]): P
     }
   }
   await speaker.kill()
-  throw new Error(`no answer after 10 s; it said: ${readFileSync(log, 'utf8')}`)
+  throw new Error(`no answer after two minutes; it said: ${readFileSync(log, 'utf8')}`)
 }
 
 /** bgpd listening on `address` and `port`. */

@@ -12,7 +12,7 @@ const tried = spawnSync('unshare', [...unshare, 'ip', 'nexthop'], { encoding: 'u
 if (tried.status !== 0 && !SRV6D_REQUIRE.includes('system')) {
   t.plan(0, `no network namespace with nexthop objects: ${tried.stderr}`)
 } else {
-  t.setTimeout(180_000)
+  t.setTimeout(600_000)
   // tap puts its loaders into NODE_OPTIONS of what a test starts, whatever env says; tsc fails with them.
   const args = ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx']
   args.push('bench/run.ts', 'fib', '--quick', '--json')

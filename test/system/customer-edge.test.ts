@@ -6,8 +6,8 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(400_000)
+t.setTimeout(1_000_000)
 
 t.test('customer edge', (t) =>
-  runScenario(t, { program: 'customer-edge', suite: 'bookworm', args: ['table'], seconds: 300 }),
+  runScenario(t, { program: 'customer-edge', suite: 'bookworm', args: ['table'], seconds: 900 }),
 )

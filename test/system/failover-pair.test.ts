@@ -5,6 +5,6 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_000_000)
 
-t.test('a site behind two PEs', (t) => runScenario(t, { program: 'failover', seconds: 400 }))
+t.test('a site behind two PEs', (t) => runScenario(t, { program: 'failover', seconds: 900 }))

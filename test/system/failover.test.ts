@@ -6,6 +6,7 @@
 import t from 'tap'
 import { build, hostOf, ip, locator, Probe, sidOf, sysctl } from '../../bench/failover/network.ts'
 import { Pe } from '../../bench/failover/pe.ts'
+import { waitUntil } from '../../lab/lib/wait-until.ts'
 import { inOwnNamespace } from '../support/namespace.ts'
 
 const RATE = 1000
@@ -13,14 +14,8 @@ const HOSTS = 32
 
 type Report = { seen: [number: number, at: number][] }
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let k = 0; !holds(); k++) {
-    if (k > 1000) throw new Error(`never: ${what}`)
-    await sleep(10)
-  }
-}
+const until = (what: string, holds: () => boolean): Promise<void> =>
+  waitUntil(what, 120, async () => (holds() ? undefined : 'not yet'), 0.01)
 
 /** A flow to many addresses, and what arrives of it. */
 class Flow {
@@ -34,21 +29,29 @@ class Flow {
 
   async start(): Promise<void> {
     await this.#sender.ask('start')
-    await sleep(500)
-    await this.arrived()
+    await this.pass()
   }
 
-  /** How many came to each egress router since the last time. */
-  async arrived(): Promise<[number, number]> {
-    const [one, two] = this.#receivers
-    const first = await one.ask<Report>('report')
-    return [first.seen.length, (await two.ask<Report>('report')).seen.length]
+  /** How many of those sent from now on come to each egress router, until each host has had some. */
+  async pass(): Promise<[number, number]> {
+    const from = await this.#sender.ask<number>('sent')
+    const came: [number, number] = [0, 0]
+    await waitUntil('packets arrive', 120, async () => {
+      for (const [k, receiver] of this.#receivers.entries()) {
+        const { seen } = await receiver.ask<Report>('report')
+        came[k]! += seen.filter(([number]) => number >= from).length
+      }
+      return came[0] + came[1] < 4 * HOSTS ? came.join(' and ') : undefined
+    })
+    return came
   }
 
-  async pass(ms: number): Promise<[number, number]> {
-    await this.arrived()
-    await sleep(ms)
-    return this.arrived()
+  /** Until it passes as wanted. */
+  async becomes(wanted: (one: number, two: number) => boolean): Promise<void> {
+    await waitUntil('as wanted', 120, async () => {
+      const came = await this.pass()
+      return wanted(...came) ? undefined : came.join(' and ')
+    })
   }
 
   stop(): void {
@@ -79,21 +82,16 @@ async function inNamespace(): Promise<void> {
       t.equal(ip('nexthop').match(/group/g)?.length, 1)
       const flow = new Flow(family)
       await flow.start()
-      const [one, two] = await flow.pass(300)
-      t.ok(one > 0 && two === 0, 'by the better PE')
+      t.equal((await flow.pass())[1], 0, 'by the better PE')
       pe.reset()
       await locator('e1', false)
       await until('replaced', () => pe.replacedAt > 0)
       t.equal(pe.writesThen - pe.writesBefore, 1)
-      const before = await flow.arrived()
-      t.ok(before[1] > 0 || (await flow.pass(300))[1] > 0, 'the other PE has it')
+      t.equal((await flow.pass())[0], 0, 'the other PE has it')
       await pe.settled()
-      t.same((await flow.pass(300))[0], 0)
+      t.equal((await flow.pass())[0], 0)
       await locator('e1', true)
-      await pe.settled()
-      await sleep(100)
-      const back = await flow.pass(300)
-      t.ok(back[0] > 0 && back[1] === 0, 'back by the better PE')
+      await flow.becomes((_one, two) => two === 0) // back by the better PE
       flow.stop()
       await pe.stop()
       t.same(routes(), [])
@@ -110,14 +108,13 @@ async function inNamespace(): Promise<void> {
       await pe.settled()
       const flow = new Flow(family)
       await flow.start()
-      const [one, two] = await flow.pass(300)
+      const [one, two] = await flow.pass()
       t.ok(one > 0 && two > 0, `${one} and ${two}`)
       pe.reset()
       await locator('e2', false)
       await until('replaced', () => pe.replacedAt > 0)
       t.equal(pe.writesThen - pe.writesBefore, 1)
-      const [all, none] = await flow.pass(300)
-      t.ok(all > 0 && none === 0)
+      t.equal((await flow.pass())[1], 0)
       await locator('e2', true)
       await pe.settled()
       flow.stop()
@@ -142,12 +139,15 @@ async function inNamespace(): Promise<void> {
       pe.put(4, 0, 0, sidOf('e1', 4, 1), 200)
       pe.put(4, 0, 1, sidOf('e2', 4, 1), 100)
       await pe.settled()
+      const way = () => /nhid \d+/.exec(ip('route show table 100'))?.[0]
+      const better = way()
       pe.reset()
       ip('nexthop del id 77')
       await until('replaced', () => pe.replacedAt > 0)
       t.equal(pe.replaced, 1)
+      await until('by the other PE', () => way() !== better)
       add(78)
-      await sleep(500)
+      await until('back by the better PE', () => way() === better)
       await pe.settled()
       pe.reset()
       ip('nexthop del id 78')
@@ -182,7 +182,7 @@ async function inNamespace(): Promise<void> {
       await again.sweep()
       t.equal(again.kernel.writes, 0)
       t.same([routes(), ip('nexthop')], there)
-      const [one, two] = await flow.pass(300)
+      const [one, two] = await flow.pass()
       t.ok(one > two && two > 0)
       flow.stop()
       await again.stop()

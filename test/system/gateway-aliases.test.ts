@@ -18,7 +18,7 @@ import { sidRules } from '../../src/fib/table-rules.ts'
 import type { NextHopId } from '../../src/rib/next-hop.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { Behavior } from '../../src/wire/registry.ts'
-import { withOwnNamespace } from '../support/own-namespace.ts'
+import { inOwnNamespace } from '../support/namespace.ts'
 
 const run = (line: string) => {
   const { stdout, stderr, status } = spawnSync('sh', ['-ec', line], { encoding: 'utf8' })
@@ -61,7 +61,7 @@ function build(): void {
 }
 
 /** Sends to a customer's address by a SID; where the packets arrived, '' for nowhere. */
-function reach(sid: string, family: 4 | 6): string {
+function reach(sid: string, family: 4 | 6, seconds = 20): string {
   const [to, from] = family === 4 ? ['10.1.0.1', '10.9.0.1'] : ['2001:db8:1::1', '2001:db8:9::1']
   const echoes = () =>
     ['a', 'b'].map((name) => {
@@ -74,7 +74,7 @@ function reach(sid: string, family: 4 | 6): string {
     `ip -n far -${family} route replace ${to} encap seg6 mode encap.red segs ${sid} dev core src ${from}`,
   )
   const before = echoes()
-  const ping = ['netns', 'exec', 'far', 'ping', '-c1', '-W2', '-n', '-I', from!, to!]
+  const ping = ['netns', 'exec', 'far', 'ping', '-c1', `-W${seconds}`, '-n', '-I', from!, to!]
   const { stdout } = spawnSync('ip', ping, { encoding: 'utf8' })
   const after = echoes()
   const where = ['a', 'b'].filter((_, k) => after[k]! > before[k]!).join('')
@@ -182,11 +182,11 @@ async function inNamespace(): Promise<void> {
     aliases.point(1 as NextHopId, 0)
     aliases.point(3 as NextHopId, 0)
     await fib.flush()
-    t.equal(reach(SIDS[0]!, 4), 'without an answer')
-    t.equal(reach(SIDS[2]!, 6), 'without an answer')
+    t.equal(reach(SIDS[0]!, 4, 2), 'without an answer')
+    t.equal(reach(SIDS[2]!, 6, 2), 'without an answer')
     // The kernel drops the routes through a device that goes down before anybody can say so.
     run('ip link set dev a down')
-    t.equal(reach(SIDS[4]!, 6), 'without an answer')
+    t.equal(reach(SIDS[4]!, 6, 2), 'without an answer')
     t.equal(reach(SIDS[1]!, 4), 'b')
   })
 
@@ -201,4 +201,4 @@ async function inNamespace(): Promise<void> {
   await kernel.close()
 }
 
-await withOwnNamespace(import.meta.url, inNamespace)
+await inOwnNamespace(t, import.meta.url, inNamespace, ['--mount'])

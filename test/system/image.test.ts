@@ -111,7 +111,7 @@ async function started({ root, config }: Built): Promise<void> {
     const ask = (path: string) => fetch(`http://127.0.0.1:${port.containerPort}${path}`)
     const { path } = container.readinessProbe.httpGet
     const isReady = async () => (await ask(path).catch(() => null))?.status === 200
-    for (let k = 0; k < 300 && !(await isReady()) && daemon.exitCode === null; k++) await sleep(200)
+    for (let k = 0; k < 900 && !(await isReady()) && daemon.exitCode === null; k++) await sleep(200)
     if (!(await isReady())) throw new Error(`not ready: ${log}`)
     t.equal((await ask(container.livenessProbe.httpGet.path)).status, 200)
     const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
@@ -172,5 +172,5 @@ function commandIn(
 
 function inContainer(...of: Parameters<typeof commandIn>) {
   const [command, ...args] = commandIn(...of)
-  return spawnSync(command!, args, { encoding: 'utf8', timeout: 60_000 })
+  return spawnSync(command!, args, { encoding: 'utf8', timeout: 240_000 })
 }

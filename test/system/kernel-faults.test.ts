@@ -6,8 +6,8 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_000_000)
 
 t.test('faults of the kernel', (t) =>
-  runScenario(t, { program: 'kernel-faults', needsVrf: true, suite: 'bookworm', seconds: 500 }),
+  runScenario(t, { program: 'kernel-faults', needsVrf: true, suite: 'bookworm', seconds: 900 }),
 )

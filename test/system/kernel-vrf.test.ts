@@ -5,8 +5,8 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_000_000)
 
 t.test('kernel with VRF devices', (t) =>
-  runScenario(t, { program: 'kernel-check', needsVrf: true, seconds: 400 }),
+  runScenario(t, { program: 'kernel-check', needsVrf: true, seconds: 900 }),
 )

@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import { waitUntil } from '../../lab/lib/wait-until.ts'
 import { SystemClock } from '../../src/base/clock.ts'
 import { KernelFollower } from '../../src/daemon/kernel-follower.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
@@ -125,8 +126,10 @@ function nexthopIds(): string[] {
   return [...ip('nexthop show proto 152').matchAll(/^(id \d+) /gm)].map((match) => match[1]!)
 }
 
-async function linkFlap(): Promise<void> {
+async function linkFlap(life: Life): Promise<void> {
   ip('link set core down')
+  const isDown = () => [...life.interfaces.links].some(({ name, up }) => name === 'core' && !up)
+  await waitUntil('down', 60, async () => (isDown() ? undefined : 'up'), 0.02)
   await sleep(200)
   ip('link set core up')
   ip('addr replace 2001:db8:f1::1/64 dev core nodad')
@@ -146,7 +149,6 @@ async function storm(): Promise<void> {
     ])
   }
   for (let k = 1; k < 10; k++) ip(`link del c${k}`)
-  await sleep(300)
 }
 
 function burst(): void {
@@ -158,24 +160,23 @@ function burst(): void {
 
 /** The picture of links and addresses, kept by notifications alone, is the kernel's. */
 async function checkInterfaces(t: Test, { kernel, interfaces }: Life): Promise<void> {
-  const links = await kernel.links()
-  for (const link of links) t.strictSame(interfaces.byIndex(link.ifindex), link)
+  const pictureOf = (of: Interfaces) =>
+    [...of.links, ...of.connected(() => true)].map((each) => JSON.stringify(each)).sort()
   const known = new Interfaces()
-  known.update(links, await kernel.addresses())
-  const networks = (of: Interfaces) =>
-    of
-      .connected(() => true)
-      .map((n) => JSON.stringify(n))
-      .sort()
-  t.strictSame(networks(interfaces), networks(known))
+  // a link's carrier is told of up to a second late
+  const differs = async () => {
+    known.update(await kernel.links(), await kernel.addresses())
+    return pictureOf(known).join() === pictureOf(interfaces).join() ? undefined : 'another picture'
+  }
+  await waitUntil('as the kernel has it', 30, differs).catch(() => {})
+  t.strictSame(pictureOf(interfaces), pictureOf(known))
 }
 
 /** Waits until the kernel is `wanted`; gives what it was at last. */
 async function become(wanted: string[]): Promise<string[]> {
-  for (let tries = 0; tries < 100; tries++) {
-    await sleep(50)
-    if (picture().join() === wanted.join()) break
-  }
+  const differs = async () => (picture().join() === wanted.join() ? undefined : 'another picture')
+  await sleep(50)
+  await waitUntil('as wanted', 30, differs, 0.05).catch(() => {})
   return picture()
 }
 
@@ -209,7 +210,7 @@ async function inNamespace(): Promise<void> {
   /** `cause` while a new life runs: the kernel becomes `wanted`, and `said` is all that is said. */
   const fault = (
     name: string,
-    cause: () => void | Promise<void>,
+    cause: (life: Life) => void | Promise<void>,
     said: (string | RegExp)[],
     more: { queue?: number; dumps?: number } = {},
   ) => {
@@ -218,8 +219,9 @@ async function inNamespace(): Promise<void> {
       const life = new Life(queue)
       await life.start(sid, core)
       t.strictSame(picture(), before)
-      await cause()
+      await cause(life)
       t.strictSame(await become(before), before)
+      await life.log.has(said.length)
       await sleep(100)
       t.match(life.log.take(), said)
 
@@ -256,13 +258,17 @@ async function inNamespace(): Promise<void> {
     () => void ip(`route replace blackhole 10.0.8.0/24 table ${TABLE} metric 8986 proto 152`),
     [LOSS],
   )
-  await fault('a route of somebody else takes the place of ours, and goes again', async () => {
-    ip(`route replace blackhole 10.0.8.0/24 table ${TABLE} metric 8986 proto 77`)
-    ip(`-6 route replace blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986 proto 77`)
-    await sleep(300)
-    ip(`route del blackhole 10.0.8.0/24 table ${TABLE} metric 8986`)
-    ip(`-6 route del blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986`)
-  }, [TAKEN])
+  await fault(
+    'a route of somebody else takes the place of ours, and goes again',
+    async (life) => {
+      ip(`route replace blackhole 10.0.8.0/24 table ${TABLE} metric 8986 proto 77`)
+      ip(`-6 route replace blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986 proto 77`)
+      await life.log.has(1)
+      ip(`route del blackhole 10.0.8.0/24 table ${TABLE} metric 8986`)
+      ip(`-6 route del blackhole 2001:db8:0:8::/64 table ${TABLE} metric 8986`)
+    },
+    [TAKEN],
+  )
   await t.test('a refused route goes in when what stood in its way has gone', async (t) => {
     const life = new Life()
     await life.start(sid, core)
@@ -282,7 +288,8 @@ async function inNamespace(): Promise<void> {
       [Errno.EEXIST, Errno.EEXIST],
     )
     for (const route of theirs) ip(`route del ${route}`)
-    for (let tries = 0; tries < 100 && life.fib.counts.failed > 0; tries++) await sleep(20)
+    const failed = async () => (life.fib.counts.failed > 0 ? 'refused' : undefined)
+    await waitUntil('both go in', 60, failed, 0.02)
     const kinds = ip('route show table all') + ip('-6 route show table all')
     t.match(kinds, /throw 198\.51\.100\.0\/24 .*proto 152/)
     t.match(kinds, /throw 2001:db8:ffff::\/64 .*proto 152/)

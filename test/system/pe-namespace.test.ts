@@ -6,10 +6,10 @@ import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(400_000)
+t.setTimeout(1_000_000)
 
 t.test('a PE in a namespace of its own', (t) =>
-  runScenario(t, { program: 'pe-namespace', suite: 'bookworm', seconds: 300 }),
+  runScenario(t, { program: 'pe-namespace', suite: 'bookworm', seconds: 900 }),
 )
 
 t.test('the script of the namespace says what it wants', async (t) => {

@@ -5,8 +5,8 @@
 import t from 'tap'
 import { runScenario } from '../support/scenario.ts'
 
-t.setTimeout(400_000)
+t.setTimeout(1_000_000)
 
 t.test('provider edge', (t) =>
-  runScenario(t, { program: 'provider-edge', suite: 'bookworm', args: ['table'], seconds: 300 }),
+  runScenario(t, { program: 'provider-edge', suite: 'bookworm', args: ['table'], seconds: 900 }),
 )

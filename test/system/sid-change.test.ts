@@ -7,4 +7,4 @@ import { runScenario } from '../support/scenario.ts'
 
 t.setTimeout(1_000_000)
 
-t.test('SIDs change under traffic', (t) => runScenario(t, { program: 'sid-change', seconds: 600 }))
+t.test('SIDs change under traffic', (t) => runScenario(t, { program: 'sid-change', seconds: 900 }))

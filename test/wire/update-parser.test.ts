@@ -10,7 +10,7 @@ import * as b from '../support/builder.ts'
 import { fromHex } from '../support/hex.ts'
 import { capturedMessages } from '../support/vectors.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const session: UpdateSession = {
   asn4: true,
