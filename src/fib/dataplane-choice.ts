@@ -7,8 +7,18 @@ import { VrfDataplane } from './dataplane-vrf.ts'
 import { RuleTable } from './rule-table.ts'
 import { RulePriority } from './table-rules.ts'
 
-const { HOME, SID, SAME_NETWORK, OTHER_NETWORK, CLUSTER, SOURCE, SOURCE_CLOSED } = RulePriority
-const SOURCE_PRIORITIES = [HOME, SID, SAME_NETWORK, OTHER_NETWORK, CLUSTER, SOURCE, SOURCE_CLOSED]
+const { HOME, THROWN, SID, SAME_NETWORK, OTHER_NETWORK, CLUSTER, SOURCE, SOURCE_CLOSED } =
+  RulePriority
+const SOURCE_PRIORITIES = [
+  HOME,
+  THROWN,
+  SID,
+  SAME_NETWORK,
+  OTHER_NETWORK,
+  CLUSTER,
+  SOURCE,
+  SOURCE_CLOSED,
+]
 
 export type DataplaneMode = 'auto' | 'vrf' | 'table' | 'cilium'
 

@@ -81,7 +81,7 @@ export class TableDataplane implements Dataplane {
     const circuits = own.map(({ name }) => name)
     const ingress = sidIngress(known).filter((name) => !circuits.includes(name))
     const aliases = this.#hasStraight ? ALIASES : []
-    this.#sources.setSidRules(sidRules(ingress, [TABLE_NEXT_HOPS, ...aliases]))
+    this.#sources.setFirst(sidRules(ingress, [TABLE_NEXT_HOPS, ...aliases]))
     rules.set('local', this.#vrfs.length > 0 ? localRules() : [])
     const tableOf = (ifindex: number) => this.#vrfs.find((vrf) => vrf.holds(ifindex))?.table ?? 0
     const former = this.#formerPairs(known.links)

@@ -9,7 +9,7 @@ import { coreLinks, OpenIngress, sidIngress } from './open-ingress.ts'
 import { prepareNamespace } from './preflight.ts'
 import type { RuleTable } from './rule-table.ts'
 import { SourceBindings } from './source-bindings.ts'
-import { type ClusterAddresses, sidRules } from './table-rules.ts'
+import { type ClusterAddresses, sidRules, thrownRules } from './table-rules.ts'
 
 const FORMER_REMOVED = 'vrf device of a vrf that is no more removed'
 
@@ -64,8 +64,13 @@ export class VrfDataplane implements Dataplane {
   async settle(known: Interfaces): Promise<void> {
     if (this.#hasStraight) {
       await this.#ingress.open(coreLinks(known))
-      this.#sources.setSidRules(sidRules(sidIngress(known), ALIASES))
     }
+    const thrown = this.#vrfs.flatMap((vrf) => {
+      const inside = vrf.circuits.filter(({ attached }) => attached).map(({ name }) => name)
+      return thrownRules([vrf.device, ...inside])
+    })
+    const straight = this.#hasStraight ? sidRules(sidIngress(known), ALIASES) : []
+    this.#sources.setFirst([...thrown, ...straight])
     await this.#rules.flush()
   }
 

@@ -26,21 +26,21 @@ export class SourceBindings {
   readonly #bound = new Map<string, Binding>()
   /** How many prefixes are bound in a pool. */
   readonly #scopes = new Map<string, number>()
-  #sidRules: readonly WantedRule[] = []
+  #first: readonly WantedRule[] = []
 
   constructor(rules: RuleTable, cluster: ClusterAddresses) {
     this.#rules = rules
     this.#cluster = cluster
   }
 
-  /** What goes before the rules of the prefixes, as long as there are any: `sidRules`. */
-  setSidRules(rules: readonly WantedRule[]): void {
-    this.#sidRules = rules
-    this.#syncSidRules()
+  /** What goes before the rules of the prefixes, as long as there are any: `sidRules`, `thrownRules`. */
+  setFirst(rules: readonly WantedRule[]): void {
+    this.#first = rules
+    this.#syncFirst()
   }
 
-  #syncSidRules(): void {
-    this.#rules.set('sids', this.#bound.size > 0 ? this.#sidRules : [])
+  #syncFirst(): void {
+    this.#rules.set('first', this.#bound.size > 0 ? this.#first : [])
   }
 
   /** Takes effect with the next flush of the rules; throws where the prefix is another VRF's. */
@@ -53,7 +53,7 @@ export class SourceBindings {
     const from = pools.find((pool) => covers(pool, prefix)) ?? prefix
     const scope = `pool ${keyOf(from)} of ${table}`
     this.#bound.set(key, { table, scope })
-    if (this.#bound.size === 1) this.#syncSidRules()
+    if (this.#bound.size === 1) this.#syncFirst()
     const count = this.#scopes.get(scope) ?? 0
     this.#scopes.set(scope, count + 1)
     if (count === 0) this.#rules.set(scope, clusterRules(from, table, this.#cluster))
@@ -75,7 +75,7 @@ export class SourceBindings {
     this.#rules.set(`source ${key}`, closed ? closedRules(prefix) : [])
     if (!binding) return
     this.#bound.delete(key)
-    if (this.#bound.size === 0) this.#syncSidRules()
+    if (this.#bound.size === 0) this.#syncFirst()
     const count = this.#scopes.get(binding.scope)! - 1
     this.#scopes.set(binding.scope, count)
     if (count > 0) return

@@ -25,6 +25,8 @@ export const RulePriority = {
   OWN: 1980,
   /** What it would send to a network that two VRFs are on. */
   SHARED: 1981,
+  /** What the table of a VRF device has thrown: for a prefix of this node, whatever its source. */
+  THROWN: 1984,
   /** From a SID to its next hop: before what comes from a prefix of this node. */
   SID: 1985,
   /** From a prefix of this node: to its own network, to another's, to the cluster; then to the VRF. */
@@ -103,6 +105,19 @@ export function sidRules(links: readonly string[], nextHops: readonly RulePrefix
   return links.flatMap((iif) =>
     nextHops.map((to) => {
       return { family: familyOf(to), priority: RulePriority.SID, iif, to, table: RT_TABLE_MAIN }
+    }),
+  )
+}
+
+/**
+ * What came in by a VRF and its table threw is for a prefix of this node. Its source may be an
+ * address of this customer elsewhere and of another's on this node, whose rules would take it into
+ * the other VRF. `devices`: the VRF device, by which SRv6 comes in, and its circuits.
+ */
+export function thrownRules(devices: readonly string[]): WantedRule[] {
+  return devices.flatMap((iif) =>
+    FAMILIES.map((family) => {
+      return { family, priority: RulePriority.THROWN, iif, table: RT_TABLE_MAIN }
     }),
   )
 }

@@ -5,6 +5,7 @@ import { RTPROT_SRV6D } from '../../src/fib/rtnetlink-constants.ts'
 import { ruleText } from '../../src/fib/rtnetlink-rule.ts'
 import { RuleTable } from '../../src/fib/rule-table.ts'
 import { SourceBindings } from '../../src/fib/source-bindings.ts'
+import { thrownRules } from '../../src/fib/table-rules.ts'
 import { address } from '../support/builder.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 
@@ -52,6 +53,29 @@ function setUp() {
     kernel.ruleList.filter(({ protocol }) => protocol === RTPROT_SRV6D).map(ruleText)
   return { kernel, rules, sources, ours }
 }
+
+t.test('what a VRF device let go on meets no source rule, as long as there are any', async (t) => {
+  const { rules, sources, ours } = setUp()
+  sources.setFirst(thrownRules(['vrf-red', 'red']))
+  await rules.flush()
+  t.same(ours(), [])
+  sources.bind(prefix('192.0.2.0/24'), BLUE)
+  await rules.flush()
+  t.same(
+    ours()
+      .filter((text) => text.includes('iif'))
+      .toSorted(),
+    [
+      'IPv4 1984: from all iif red lookup 254',
+      'IPv4 1984: from all iif vrf-red lookup 254',
+      'IPv6 1984: from all iif red lookup 254',
+      'IPv6 1984: from all iif vrf-red lookup 254',
+    ],
+  )
+  sources.unbind(prefix('192.0.2.0/24'), BLUE)
+  await rules.flush()
+  t.same(ours(), [])
+})
 
 const POOL_OF_BLUE = [
   'IPv4 1990: from 10.244.8.0/22 to 10.244.8.0/22 lookup 254',

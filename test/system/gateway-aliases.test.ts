@@ -142,7 +142,7 @@ async function inNamespace(): Promise<void> {
       ip -6 route add default via 2001:db8:16::2 dev b table 77`)
     const rules = new RuleTable(kernel, silentLogger, [])
     const sources = new SourceBindings(rules, { prefixes: [], pools: new Map() })
-    sources.setSidRules(sidRules(['core'], ALIASES))
+    sources.setFirst(sidRules(['core'], ALIASES))
     const bound = [
       { address: parseAddress('10.9.0.1'), bits: 32 },
       { address: parseAddress('2001:db8:9::1'), bits: 128 },
