@@ -10,11 +10,13 @@ const UNIT = 16
  *
  *   id  at(×16)  len  refs
  *    1        0   74     3     all bytes lie in one arena, in units of 16 octets;
- *    2        5   12     1     freed space goes to a list of its size
+ *    2        5   12     1     freed space goes to a list of its size; when most of it is
+ *                             free and none fits, what is left moves together
  */
 export class ByteIntern {
   #arena = new Uint8Array(64 * 1024)
   #arenaUnits = 0
+  #freeUnits = 0
   #at = new Int32Array(32)
   #len = new Int32Array(32)
   #refs = new Int32Array(32)
@@ -25,13 +27,21 @@ export class ByteIntern {
   /** The last `intern` made a new row. */
   lastWasNew = false
 
-  /** The arena: read at `atOf(id)` to `endOf(id)`; replaced when it grows, so never keep it. */
+  /**
+   * The arena: read at `atOf(id)` to `endOf(id)`. An `intern` may replace it and move what is in it:
+   * keep neither over one.
+   */
   get bytes(): Uint8Array {
     return this.#arena
   }
 
   get count(): number {
     return this.#index.count
+  }
+
+  /** What the byte strings take of the arena. */
+  get octets(): number {
+    return (this.#arenaUnits - this.#freeUnits) * UNIT
   }
 
   atOf(id: number): number {
@@ -108,20 +118,42 @@ export class ByteIntern {
     const free = this.#freeBlocks[units]
     if (free !== undefined && free !== 0) {
       this.#freeBlocks[units] = this.#linkAt(free - 1)
+      this.#freeUnits -= units
       return free - 1
     }
+    if ((this.#arenaUnits + units) * UNIT > this.#arena.length) this.#makeRoom(units)
     const block = this.#arenaUnits
     this.#arenaUnits += units
-    if (this.#arenaUnits * UNIT > this.#arena.length) {
-      let size = this.#arena.length
-      while (size < this.#arenaUnits * UNIT) size *= 2
-      this.#arena = grown(this.#arena, size)
-    }
     return block
+  }
+
+  /** For sizes that come and go: each would have its own free list for good. */
+  #makeRoom(units: number): void {
+    if (this.#freeUnits > this.#arenaUnits / 2) this.#moveTogether()
+    let size = this.#arena.length
+    while (size < (this.#arenaUnits + units) * UNIT) size *= 2
+    if (size > this.#arena.length) this.#arena = grown(this.#arena, size)
+  }
+
+  #moveTogether(): void {
+    const arena = new Uint8Array(this.#arena.length)
+    let units = 0
+    for (let id = 1; id < this.#pool.top; id++) {
+      if (this.#refs[id] === 0) continue
+      const len = this.#len[id]!
+      copyBytes(this.#arena, this.#at[id]! * UNIT, arena, units * UNIT, len)
+      this.#at[id] = units
+      units += unitsOf(len)
+    }
+    this.#arena = arena
+    this.#arenaUnits = units
+    this.#freeUnits = 0
+    this.#freeBlocks = []
   }
 
   #freeBlock(block: number, units: number): void {
     while (this.#freeBlocks.length <= units) this.#freeBlocks.push(0)
+    this.#freeUnits += units
     const at = block * UNIT
     const next = this.#freeBlocks[units]!
     this.#arena[at] = next >>> 24

@@ -46,7 +46,7 @@ export class RowPool {
 }
 
 /** The column with room for `capacity` rows: the same, or a larger copy. */
-export function grown<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array>(
+export function grown<T extends Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array>(
   column: T,
   capacity: number,
 ): T {

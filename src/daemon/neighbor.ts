@@ -155,17 +155,27 @@ export class Neighbor {
     const over = this.adjRibIn.overLimit
     if (over === 0) return
     const { name } = familySpec(over)
+    const what = this.adjRibIn.overOctets ? 'longer attributes' : 'more prefixes'
     this.#ports.log.error(
       { family: name, limit: this.config.maxPrefix },
-      'more prefixes than max-prefix allows',
+      `${what} than max-prefix allows`,
     )
-    this.#peer.stop(
-      ErrorCode.CEASE,
-      CeaseError.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
+    const { MAXIMUM_NUMBER_OF_PREFIXES_REACHED, OUT_OF_RESOURCES } = CeaseError
+    this.#close(
+      this.adjRibIn.overOctets ? OUT_OF_RESOURCES : MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
       `max-prefix of ${name}`,
-      true,
     )
-    // It stays down until somebody looks after it.
+  }
+
+  /** All neighbours together have sent more attributes than there is room for, this one most. */
+  outOfRoom(): void {
+    this.#ports.log.error({ octets: this.adjRibIn.octets }, 'no room for more attributes')
+    this.#close(CeaseError.OUT_OF_RESOURCES, 'attributes take too much memory')
+  }
+
+  /** It stays down until somebody looks after it. */
+  #close(subcode: number, text: string): void {
+    this.#peer.stop(ErrorCode.CEASE, subcode, text, true)
     this.#ports.onComplete(this)
   }
 

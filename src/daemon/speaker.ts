@@ -75,7 +75,7 @@ export class Speaker {
   /** From a start with routes of a former run in the kernel until they are swept. */
   deferral: RestartDeferral | null = null
   readonly #connect: Connect
-  readonly #calls = new PeerCalls()
+  readonly #calls: PeerCalls
   readonly #targets: RouteTargetIndex
   /** By VRF number: the interfaces that are its. */
   readonly #scopes = new Map<number, InScope>()
@@ -107,6 +107,7 @@ export class Speaker {
       wake: () => this.#wake(),
       crowds: new CrowdLane(clock, () => this.#wake()),
     }
+    this.#calls = new PeerCalls(attrs, clock)
     this.vpnRibs = new Map(VPN_FAMILIES.map((f) => [f, new LocRib('vpn', f, this.context)]))
     this.#targets = new RouteTargetIndex(attrs)
     this.node = new NodeNetworks(this.context, log.child({ in: 'networks' }), () =>

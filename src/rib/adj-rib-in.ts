@@ -12,6 +12,10 @@ import type { AttrsId } from './path-attrs.ts'
 import { PathFlag, type PathId, PathKind } from './path-table.ts'
 import type { RibPeer } from './rib-peer.ts'
 
+/** Of attributes, on average, for each prefix of `maxPrefix`; and how much of them in any case. */
+const OCTETS_A_PREFIX = 512
+const OCTETS_ALWAYS = 16 * 2 ** 20
+
 /** What is accepted from a neighbour. */
 export interface InPolicy {
   readonly localAs: number
@@ -42,6 +46,8 @@ export class AdjRibIn {
   readonly #received = new Int32Array(FAMILIES.length + 1)
   /** A family over its limit since the last `apply`, 0: none. */
   overLimit: Family | 0 = 0
+  /** Not by the number of its prefixes but by the length of their attributes. */
+  overOctets = false
 
   constructor(peer: RibPeer, ribs: (LocRib | undefined)[], policy: InPolicy, context: RibContext) {
     this.#peer = peer
@@ -57,6 +63,7 @@ export class AdjRibIn {
 
   apply(view: UpdateView): void {
     this.overLimit = 0
+    this.overOctets = false
     if (view.withdrawnAt < view.withdrawnEnd) {
       this.#withdraw(view, Family.IPV4_UNICAST, view.withdrawnAt, view.withdrawnEnd)
     }
@@ -156,7 +163,15 @@ export class AdjRibIn {
     attrs.release(set)
     nextHops.release(nextHop)
     const limit = this.#policy.maxPrefix
-    if (limit !== null && this.#received[family]! > limit) this.overLimit = family
+    if (limit === null) return
+    const octets = rib.paths.octetsOf(this.#peer.id)
+    this.overOctets = octets > Math.max(limit * OCTETS_A_PREFIX, OCTETS_ALWAYS)
+    if (this.overOctets || this.#received[family]! > limit) this.overLimit = family
+  }
+
+  /** What the attributes of all its paths take, as if no two had the same. */
+  get octets(): number {
+    return this.#ribs.reduce((sum, rib) => sum + (rib?.paths.octetsOf(this.#peer.id) ?? 0), 0)
   }
 
   #withdraw(view: UpdateView, family: Family, at: number, end: number): void {

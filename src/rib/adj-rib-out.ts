@@ -29,6 +29,8 @@ export class AdjRibOut implements RibListener {
   #told = new Int32Array(64)
   #label = new Int32Array(64)
   #toldCount = 0
+  /** Of an answer to ROUTE-REFRESH: 'again' when it was asked for anew meanwhile. */
+  #refresh: 'none' | 'queued' | 'going' | 'again' = 'none'
   readonly #prefixes = new Int32Array(BATCH)
   readonly #labels = new Int32Array(BATCH)
   readonly #next = new Int32Array(BATCH)
@@ -58,8 +60,15 @@ export class AdjRibOut implements RibListener {
     this.#queueAll()
   }
 
-  /** ROUTE-REFRESH (RFC 2918): all of it once more. */
+  /**
+   * ROUTE-REFRESH (RFC 2918): all of it once more. Asked for again before it is all told, all of it
+   * follows once more for as many requests as came: a neighbour cannot ask faster than it reads.
+   */
   refresh(): void {
+    if (this.#refresh !== 'none') {
+      if (this.#refresh === 'going') this.#refresh = 'again'
+      return
+    }
     for (let prefix = 1; prefix < this.#told.length; prefix++) {
       const told = this.#told[prefix] as AttrsId
       if (told <= 0) continue
@@ -67,10 +76,12 @@ export class AdjRibOut implements RibListener {
       this.#told[prefix] = TELL_AGAIN
     }
     this.#queueAll()
+    if (this.#pending.size > 0) this.#refresh = 'queued'
   }
 
   close(): void {
     this.rib.unlisten(this)
+    this.#refresh = 'none'
     for (let p = this.#pending.take(); p !== NONE; p = this.#pending.take()) {
       this.rib.prefixes.release(p as PrefixId)
     }
@@ -94,6 +105,7 @@ export class AdjRibOut implements RibListener {
   /** Packs one batch of what is pending; returns how much is left. */
   flush(packer: UpdatePacker): number {
     let count = 0
+    if (this.#refresh === 'queued') this.#refresh = 'going'
     packer.withdraw(this.rib.family)
     for (let k = 0; k < BATCH; k++) {
       const prefix = this.#pending.take() as PrefixId
@@ -106,7 +118,14 @@ export class AdjRibOut implements RibListener {
     for (const [attrs, last] of this.#groups) this.#emit(attrs as AttrsId, last, packer)
     this.#groups.clear()
     this.#withdrawUnfit(packer)
+    if (this.#pending.size === 0) this.#refreshed()
     return this.#pending.size
+  }
+
+  #refreshed(): void {
+    const again = this.#refresh === 'again'
+    this.#refresh = 'none'
+    if (again) this.refresh()
   }
 
   /** Puts a prefix with what it is to be told into its group, or withdraws it. */

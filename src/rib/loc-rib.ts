@@ -149,6 +149,7 @@ export class LocRib {
     problem: number,
   ): PathId {
     const paths = this.paths
+    const context = this.#context
     let path = this.findPath(prefix, peer, kind, key)
     if (path !== NONE) {
       if (this.#isSame(path, attrs, label, nextHop, problem)) {
@@ -156,18 +157,20 @@ export class LocRib {
           paths.setFlags(path, paths.flagsOf(path) & ~(PathFlag.STALE | PathFlag.LONG_LIVED))
           this.markDirty(prefix)
         }
-        this.#context.attrs.release(attrs)
-        this.#context.nextHops.release(nextHop)
+        context.attrs.release(attrs)
+        context.nextHops.release(nextHop)
         return path
       }
-      this.#context.attrs.release(paths.attrsOf(path))
-      this.#context.nextHops.release(paths.nextHopOf(path))
-      paths.replace(path, attrs, label, this.#context.seconds())
+      paths.countOctets(peer, -context.attrs.lengthOf(paths.attrsOf(path)))
+      context.attrs.release(paths.attrsOf(path))
+      context.nextHops.release(paths.nextHopOf(path))
+      paths.replace(path, attrs, label, context.seconds())
     } else {
-      path = paths.add(prefix, peer, kind, key, attrs, label, this.#context.seconds())
+      path = paths.add(prefix, peer, kind, key, attrs, label, context.seconds())
       this.prefixes.retain(prefix)
       this.chains.add(prefix, path)
     }
+    paths.countOctets(peer, context.attrs.lengthOf(attrs))
     paths.setNextHop(path, nextHop)
     paths.setProblem(path, problem)
     this.markDirty(prefix)
@@ -182,8 +185,10 @@ export class LocRib {
     // The row may soon be another prefix's.
     if (best === path) this.#setBest(prefix, UNDECIDED)
     else if (best !== NONE && paths.flagsOf(path) & IN_USE) this.#setFlag(best, PathFlag.CHANGED)
-    this.#context.attrs.release(paths.attrsOf(path))
-    this.#context.nextHops.release(paths.nextHopOf(path))
+    const { attrs, nextHops } = this.#context
+    paths.countOctets(paths.peerOf(path), -attrs.lengthOf(paths.attrsOf(path)))
+    attrs.release(paths.attrsOf(path))
+    nextHops.release(paths.nextHopOf(path))
     paths.remove(path)
     this.markDirty(prefix)
     this.prefixes.release(prefix)

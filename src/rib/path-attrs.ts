@@ -12,6 +12,9 @@ export type AttrsId = Id<'attrs'>
 
 export const DEFAULT_LOCAL_PREF = 100
 
+/** Some ten million attribute sets. */
+const MOST_OCTETS = 2 ** 30
+
 /** Bits of `flagsOf`. */
 export const AttrsFlag = {
   LOCAL_PREF: 1,
@@ -64,6 +67,16 @@ export class AttrsTable {
     return this.#intern.count
   }
 
+  /** What the attribute sets take in memory, less their columns. */
+  get octets(): number {
+    return this.#intern.octets
+  }
+
+  /** No more sets should come: the octets of much more would be beyond what one buffer holds. */
+  get isFull(): boolean {
+    return this.octets > MOST_OCTETS
+  }
+
   /** All attribute sets; replaced when it grows: never keep it over an intern. */
   get bytes(): Uint8Array {
     return this.#intern.bytes
@@ -84,6 +97,11 @@ export class AttrsTable {
 
   attrsEnd(id: AttrsId): number {
     return this.#intern.endOf(id)
+  }
+
+  /** How long the set is, next hop included. */
+  lengthOf(id: AttrsId): number {
+    return this.#intern.endOf(id) - this.#intern.atOf(id)
   }
 
   flagsOf(id: AttrsId): number {

@@ -47,6 +47,8 @@ export class PathTable {
   #since = new Uint32Array(64)
   /** By peer: its paths that cannot be used at all. */
   #refused = new Int32Array(16)
+  /** By peer: how long the attributes of its paths are, together. */
+  #octets = new Float64Array(16)
   /** The paths of a next hop hang on a chain both ways: what a change of it concerns. */
   #hopNext = new Int32Array(64)
   #hopBefore = new Int32Array(64)
@@ -136,6 +138,19 @@ export class PathTable {
   /** How many paths of a peer have a problem. */
   refusedOf(peer: PeerId): number {
     return peer < this.#refused.length ? this.#refused[peer]! : 0
+  }
+
+  /** The octets that the attributes of a peer's paths have, as if no two had the same. */
+  octetsOf(peer: PeerId): number {
+    return peer < this.#octets.length ? this.#octets[peer]! : 0
+  }
+
+  /** A path of the peer came, went or has other attributes, longer by so much. */
+  countOctets(peer: PeerId, more: number): void {
+    if (peer >= this.#octets.length) {
+      this.#octets = grown(this.#octets, Math.max(peer + 1, this.#octets.length * 2))
+    }
+    this.#octets[peer] = this.#octets[peer]! + more
   }
 
   setWhy(id: PathId, why: number): void {

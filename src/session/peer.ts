@@ -49,6 +49,8 @@ export interface PeerDeps {
 /** Idle hold time of RFC 4271 §8.1.1: first, and where doubling stops. */
 const IDLE_HOLD_MS = 1000
 const IDLE_HOLD_MAX_MS = 64_000
+/** Of one neighbour at once, those that are being closed included; more are dropped unanswered. */
+const MAX_CONNECTIONS = 16
 /** A session that lasted so long was no flap. */
 const STABLE_MS = 60_000
 
@@ -147,6 +149,10 @@ export class Peer implements SessionOwner {
   /** A connection from the neighbour's address (RFC 4271 §6.8 with §8.2.2). */
   accept(transport: Transport): void {
     this.#tracked(transport)
+    if (this.#connections > MAX_CONNECTIONS) {
+      transport.destroy()
+      return
+    }
     const refusal = this.#refusal()
     if (refusal !== 0) {
       this.#log.info({ reason: refusal, state: this.state }, 'connection refused')

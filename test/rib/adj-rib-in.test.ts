@@ -11,6 +11,7 @@ import {
   asPath,
   attr,
   clusterList,
+  communities,
   localPref,
   mpReach,
   mpUnreach,
@@ -268,6 +269,43 @@ t.test('more prefixes than max-prefix allows are told of, replacing is not count
   adj.apply(viewOf(withdraw('10.3.0.0/24')))
   t.equal(adj.overLimit, 0)
 })
+
+t.test(
+  'max-prefix bounds the attributes too: 512 octets a prefix, but 16 MiB in any case',
+  async (t) => {
+    const { v4, adj, peer } = ce({ maxPrefix: 50_000 })
+    const nets = Array.from({ length: 6000 }, (_, k) => `10.${k >> 8}.${k & 255}.0/24`)
+    const attrs = (count: number) => [...base, communities(...new Array<string>(count).fill('1:2'))]
+    const tell = (count: number, from: number, to: number) => {
+      for (let k = from; k < to; k += 100) {
+        const nlri = nets.slice(k, Math.min(to, k + 100)).map((one) => prefix(one))
+        adj.apply(viewOf(update({ attrs: attrs(count), nlri })))
+      }
+    }
+    tell(800, 0, 5000)
+    t.equal(adj.overLimit, 0, '16 MB of attributes, 24 are allowed')
+    const octets = adj.octets
+    t.ok(octets > 5000 * 3200)
+    t.equal(v4.paths.octetsOf(peer.id), octets)
+    tell(900, 0, 5000)
+    t.equal(adj.octets, octets + 5000 * 400, 'a path that is replaced counts as it is now')
+    tell(100, 0, 5000)
+    t.equal(adj.overLimit, 0)
+    for (let k = 0; k < 5000; k++) adj.apply(viewOf(withdraw(nets[k]!)))
+    t.equal(adj.octets, 0)
+
+    const other = ce({ maxPrefix: 5000 })
+    const each = 900 * 4
+    const enough = Math.floor((16 * 2 ** 20) / (each + 100))
+    for (let k = 0; k < 5000; k += 100) {
+      const nlri = nets.slice(k, k + 100).map((one) => prefix(one))
+      other.adj.apply(viewOf(update({ attrs: attrs(900), nlri })))
+      if (k + 100 < enough) t.equal(other.adj.overLimit, 0)
+    }
+    t.equal(other.adj.overLimit, IPV4_UNICAST)
+    t.ok(other.adj.overOctets)
+  },
+)
 
 t.test('RFC 4724 §4.2: stale routes are used until they are swept, fresh ones stay', async (t) => {
   const { world, v4, adj } = ce()

@@ -175,6 +175,36 @@ t.test('close gives everything back, whatever was told or pending; open begins a
   t.same(world.leftovers, [0, 0, 0, 0])
 })
 
+t.test('ROUTE-REFRESH faster than it is answered: once more for all that asked', async (t) => {
+  const { world, out, neighbor, put, flush } = setUp()
+  const told: string[] = []
+  out.open()
+  for (let n = 0; n < 5000; n++) put(n, 1)
+  flush()
+  const tellAll = () => {
+    neighbor.routes.clear()
+    while (out.flush(neighbor.packer) > 0);
+    told.push(`${neighbor.routes.size}`)
+  }
+  for (let k = 0; k < 10; k++) out.refresh()
+  const before = neighbor.messages
+  tellAll()
+  const once = neighbor.messages - before
+  for (let k = 0; k < 10; k++) out.refresh()
+  t.ok(out.flush(neighbor.packer) > 0, 'it is on its way')
+  for (let k = 0; k < 10; k++) out.refresh()
+  tellAll()
+  t.equal(neighbor.messages - before, 3 * once)
+  tellAll()
+  t.equal(neighbor.messages - before, 3 * once, 'nothing is owed')
+  t.same(told, ['5000', '5000', '0'])
+  out.refresh()
+  tellAll()
+  t.equal(neighbor.messages - before, 4 * once)
+  world.settle()
+  t.same(neighbor.complaints, [])
+})
+
 t.test('more prefixes than one flush looks at', async (t) => {
   const { world, out, neighbor, put } = setUp()
   out.open()

@@ -571,3 +571,27 @@ t.test('hostile octets: a NOTIFICATION or nothing, never an exception', async ()
     { seed: 6606, numRuns: 1500 },
   )
 })
+
+t.test('a neighbour that dials again and again has so many connections and no more', async (t) => {
+  const { peer, establish } = setUp()
+  establish()
+  /** Closed by us, but not read to its end by the neighbour. */
+  const held: FakeTransport[] = []
+  const dial = () => {
+    const transport = new FakeTransport()
+    transport.close = () => void held.push(transport)
+    peer.accept(transport)
+    return transport
+  }
+  let answered = 0
+  let dropped = 0
+  for (let k = 0; k < 100; k++) {
+    const transport = dial()
+    if (transport.notification !== null) answered++
+    if (transport.destroyed) dropped++
+  }
+  t.ok(answered > 0)
+  t.ok(answered < 20, `${answered}`)
+  t.equal(answered + dropped, 100)
+  t.equal(peer.state, 'Established')
+})
