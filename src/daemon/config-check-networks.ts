@@ -3,7 +3,7 @@
 import { type Draft, nameOf, overlap, type Report, Unique } from './config-draft.ts'
 import type { ConfigPath } from './config-keys.ts'
 import { Network, Speaker } from './config-node.ts'
-import type { IpPrefix } from './config-schema.ts'
+import { CoreNeighbor, type IpPrefix } from './config-schema.ts'
 
 /** A VRF's entry, as far as it can be read. */
 interface Claim {
@@ -46,8 +46,7 @@ function checkCilium(file: Draft, report: Report): void {
 function checkSpeakers(file: Draft, report: Report): void {
   const seen = new Unique('an address of no other neighbor', report)
   for (const path of file.items(['neighbors'])) {
-    const address = file.at([...path, 'address'])
-    if (typeof address === 'string') seen.add(address, path, nameOf(path))
+    seen.know(file.field(CoreNeighbor, path, 'address')?.text, nameOf(path))
   }
   for (const name of file.names('speakers')) {
     const path = ['speakers', name]

@@ -62,6 +62,11 @@ export class Unique {
     this.#report = report
   }
 
+  /** Somebody has it, whoever else does: another check says so. */
+  know(value: string | undefined, holder: string): void {
+    if (value !== undefined && !this.#seen.has(value)) this.#seen.set(value, holder)
+  }
+
   add(value: string | number | undefined, path: ConfigPath, holder: string): void {
     if (value === undefined) return
     const before = this.#seen.get(String(value))

@@ -114,6 +114,16 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
     '21:36 vrfs.blue.networks[0].community: "65000:1:100": expected a community of its own (vrfs.red has it)',
   ],
   [
+    'a speaker at the address of a neighbor, written otherwise',
+    `${NODE}${OPEN}neighbors:\n  - { address: "0:0::1", as: 65001 }\n`,
+    '8:11 speakers.cilium: a mapping: expected an address of no other neighbor (neighbors[0] has it)',
+  ],
+  [
+    'a neighbor twice is one mistake',
+    `${NODE}${OPEN}neighbors:\n  - { address: "2001:db8::2", as: 65001 }\n  - { address: "2001:db8:0::2", as: 65001 }\n`,
+    '24:16 neighbors[1].address: "2001:db8:0::2": expected a neighbour not listed before (neighbors[0] has it)',
+  ],
+  [
     'a speaker at the address of a neighbor',
     `${NODE}${OPEN}neighbors:\n  - { address: 127.0.0.1, as: 65001 }\n`,
     '8:11 speakers.cilium: a mapping: expected an address of no other neighbor (neighbors[0] has it)',
