@@ -193,7 +193,9 @@ function settingFinding(host: Host, subject: Subject, setting: Setting): Finding
   }
   if (value === null) return missing(check, setting, subject)
   const says = `is ${value}, expected ${setting.value}: ${setting.without}`
-  return { check, state: 'failed', says, mend: commandFor(setting) }
+  const mend = commandFor(setting)
+  if (subject.running || !host.maySet(setting.path)) return { check, state: 'failed', says, mend }
+  return { check, state: 'warning', says: `${says}; srv6d sets it when it starts`, mend }
 }
 
 function farEndOf(vrfs: Subject['vrfs'], name: string): boolean {

@@ -1,5 +1,5 @@
 /** What doctor.ts asks of the host beside its routes: a port, with the real one below. */
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { gunzipSync } from 'node:zlib'
 
@@ -10,6 +10,8 @@ export interface Host {
   readonly capabilities: bigint
   /** The value under /proc/sys, null where there is none. */
   sysctl(path: string): string | null
+  /** Whether this process may write it. */
+  maySet(path: string): boolean
   /** Whether a kernel module could be loaded: it is among those installed for this kernel. */
   hasModule(name: string): boolean
   /** `y`, `m` or `n` of an option the kernel was built with, null where its configuration is not to be had. */
@@ -28,6 +30,14 @@ export const linuxHost: Host = {
     return BigInt(`0x${bits ?? '0'}`)
   },
   sysctl: (path) => readText(`/proc/sys/${path}`)?.trim() ?? null,
+  maySet(path) {
+    try {
+      accessSync(`/proc/sys/${path}`, constants.W_OK)
+      return true
+    } catch {
+      return false
+    }
+  },
   hasModule: (name) =>
     ['modules.dep', 'modules.builtin'].some((list) =>
       (readText(`/lib/modules/${release()}/${list}`) ?? '').includes(`/${name}.ko`),

@@ -31,6 +31,7 @@ function hostWith(
     sysctl: (path) => settings[path] ?? null,
     hasModule: () => true,
     kernelOption: () => 'y',
+    maySet: () => true,
     ...changes,
   }
 }
@@ -151,6 +152,19 @@ t.test('what srv6d has mended says so, with what it was', async (t) => {
   const changed = new Map([['net/ipv4/ip_forward', '0']])
   t.match(bad(hostWith(), { changed }), [
     { check: 'net.ipv4.ip_forward', state: 'mended', says: '1; it was 0, srv6d has set it' },
+  ])
+})
+
+t.test('what srv6d will set when it starts is no failure before', async (t) => {
+  const settings = { 'net/ipv4/ip_forward': '0' }
+  const before = { running: false }
+  const mend = 'sysctl -w net.ipv4.ip_forward=1'
+  const says = 'is 0, expected 1: IPv4 of VPNs is not forwarded'
+  t.match(bad(hostWith({ settings }), before), [
+    { state: 'warning', says: `${says}; srv6d sets it when it starts`, mend },
+  ])
+  t.match(bad(hostWith({ settings, maySet: () => false }), before), [
+    { state: 'failed', says, mend },
   ])
 })
 
