@@ -3,7 +3,7 @@
  * test/fuzz/seeds.ts over and over, sound and malformed, of every family and kind of session, and
  * prints how often the garbage collector ran and how much the heap grew.
  */
-import { PerformanceObserver } from 'node:perf_hooks'
+import { PerformanceObserver, performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { asPathLength, asPathOrigin, writeExpandedAsPath } from '../../src/wire/as-path.ts'
 import { countRouteTargets } from '../../src/wire/ext-community.ts'
@@ -159,21 +159,24 @@ function run(times: number): void {
   }
 }
 
-let collections = 0
+/** When the garbage collector ran. */
+const times: number[] = []
 const observer = new PerformanceObserver((list) => {
-  collections += list.getEntries().length
+  for (const entry of list.getEntries()) times.push(entry.startTime)
 })
 
 /** How often the garbage collector ran during `work`, and how many octets of heap it took. */
 async function costOf(work: () => void): Promise<{ collections: number; heap: number }> {
   globalThis.gc!()
-  // what is told of that collection, and of those before, comes late
-  await setTimeout(50)
-  collections = 0
   const before = process.memoryUsage().heapUsed
+  const begin = performance.now()
   work()
+  const end = performance.now()
   const heap = process.memoryUsage().heapUsed - before
+  // they are told of late
   await setTimeout(50)
+  const collections = times.filter((time) => time >= begin && time <= end).length
+  times.length = 0
   return { collections, heap }
 }
 
@@ -184,12 +187,20 @@ globalThis.gc!()
 globalThis.gc!()
 observer.observe({ entryTypes: ['gc'] })
 await costOf(() => run(1))
-for (const counts of Object.values(met)) if (Array.isArray(counts)) counts.fill(0)
-met.messages = met.octets = met.prefixes = met.sids = met.hops = met.longest = 0
-const found = await costOf(() => {
-  while (met.messages < MESSAGES) run(10)
-  for (let k = 0; k < 10; k++) long.run()
-})
+const measure = () => {
+  for (const counts of Object.values(met)) if (Array.isArray(counts)) counts.fill(0)
+  met.messages = met.octets = met.prefixes = met.sids = met.hops = met.longest = 0
+  return costOf(() => {
+    while (met.messages < MESSAGES) run(10)
+    for (let k = 0; k < 10; k++) long.run()
+  })
+}
+/** On a busy machine code is compiled late, which takes up to four megabytes: once. */
+const ATTEMPTS = 5
+let found = await measure()
+for (let k = 1; k < ATTEMPTS && (found.collections > 0 || found.heap > 1e6); k++) {
+  found = await measure()
+}
 const kept: Uint8Array[] = []
 const control = await costOf(() => {
   for (let k = 0; k < MESSAGES; k++) kept[k & 7] = room.subarray(k & 1023)
