@@ -59,8 +59,9 @@ export class DeviceVrf implements VrfPlane {
     return this.#ifindex
   }
 
+  /** As it is called now: somebody may have renamed it. */
   get device(): string {
-    return this.#request.device
+    return this.#known?.byIndex(this.#ifindex)?.name ?? this.#request.device
   }
 
   get isOpen(): boolean {
@@ -215,18 +216,18 @@ export class DeviceVrf implements VrfPlane {
   }
 
   get listenDevices(): string[] {
-    return this.isOpen ? [this.#request.device] : []
+    return this.isOpen ? [this.device] : []
   }
 
   deviceTowards(): string {
-    return this.#request.device
+    return this.device
   }
 
   /** The rule of VRF devices goes on to the main table where theirs says `throw`. */
   readonly homeIfindex = 0
 
   deviceBy(ifindex: number): string | undefined {
-    return this.holds(ifindex) ? this.#request.device : undefined
+    return this.holds(ifindex) ? this.device : undefined
   }
 
   bindSource(prefix: RulePrefix): void {
@@ -243,8 +244,7 @@ export class DeviceVrf implements VrfPlane {
 
   /** A device that others made stays, with the interfaces in it. */
   async remove(): Promise<boolean> {
-    const { device, log } = this.#request
     if (!this.#created) return !this.isOpen
-    return removeDevice(this.#kernel, device, log)
+    return removeDevice(this.#kernel, this.device, this.#request.log)
   }
 }

@@ -78,8 +78,8 @@ export class LinuxKernel implements Kernel {
   readonly #watches = new Set<() => void>()
   #seq = 0x40000000
   #requests = 0
+  #turnedAt = 0
   readonly #watchQueueBytes: number | undefined
-
   /** `watchQueueBytes`: receive queue of the notifications; a test makes it small. */
   constructor(log: Logger, options: { watchQueueBytes?: number } = {}) {
     this.#log = log
@@ -143,9 +143,8 @@ export class LinuxKernel implements Kernel {
   }
 
   replaceNexthop(group: NexthopGroup): Promise<void> {
-    return this.#change(`RTM_NEWNEXTHOP ${group.id}, replacing`, (w, seq) =>
-      encode.encodeNexthopGroup(w, group, true, seq),
-    )
+    const operation = `RTM_NEWNEXTHOP ${group.id}, replacing`
+    return this.#changeNow(operation, (w, seq) => encode.encodeNexthopGroup(w, group, true, seq))
   }
 
   deleteNexthop(id: number): Promise<void> {
@@ -314,12 +313,24 @@ export class LinuxKernel implements Kernel {
     operation: string,
     put: (writer: NetlinkWriter, seq: number) => void,
   ): Promise<void> {
+    // Not between the change and who waits for it: a notification about it would find nothing noted.
+    if (this.#requests - this.#turnedAt >= TURN_AFTER) {
+      this.#turnedAt = this.#requests
+      await turn()
+    }
+    await this.#changeNow(operation, put)
+  }
+
+  /** The same, sent before this returns. */
+  async #changeNow(
+    operation: string,
+    put: (writer: NetlinkWriter, seq: number) => void,
+  ): Promise<void> {
     for (let tries = 0; ; tries++) {
       const writer = this.#begin()
       put(writer, this.#seq)
       this.#requests++
       const refused = this.#socket.attempt(writer.buf, writer.end)
-      if (this.#requests % TURN_AFTER === 0) await turn()
       if (!refused) return
       if (!isTransient(refused.errno) || tries === RETRIES) {
         throw new KernelError(operation, refused.errno, refused.words)

@@ -37,7 +37,9 @@ export class NexthopTable {
   onMtuChanged: (row: NexthopRow) => void = () => {}
 
   constructor(kernel: Kernel, log: Logger, clock: Clock = new SystemClock()) {
-    this.#writer = new NexthopWriter(kernel, log, clock)
+    this.#writer = new NexthopWriter(kernel, log, clock, (entry, id) =>
+      this.#rows.setInstalled(entry, id),
+    )
     this.#found = new FoundNexthops(this.#rows, this.#writer)
   }
 
@@ -154,7 +156,6 @@ export class NexthopTable {
         this.#rows.pending.delete(entry)
         await this.#writer.create(entry)
         if (entry.state !== 'installed') continue
-        this.#rows.setInstalled(entry, entry.id)
         // A leaf that is back under another id.
         for (const group of entry.groups) this.#writer.isBehind(group)
       }

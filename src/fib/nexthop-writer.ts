@@ -23,13 +23,21 @@ export class NexthopWriter {
   readonly #kernel: Kernel
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #onCreated: (entry: NexthopEntry, id: number) => void
   #nextId = 0
   /** Groups that the kernel has otherwise than they should be. */
   readonly #behind = new Set<NexthopEntry>()
   #again: Timer | undefined
   #againMs = AGAIN_MS
 
-  constructor(kernel: Kernel, log: Logger, clock: Clock) {
+  /** `onCreated`: told at once, for the kernel may lose it again while we go on. */
+  constructor(
+    kernel: Kernel,
+    log: Logger,
+    clock: Clock,
+    onCreated: (entry: NexthopEntry, id: number) => void,
+  ) {
+    this.#onCreated = onCreated
     this.#kernel = kernel
     this.#log = log
     this.#clock = clock
@@ -61,8 +69,7 @@ export class NexthopWriter {
       try {
         const content = entry.group === null ? entry.content : { members }
         await this.#kernel.putNexthop({ ...content, id })
-        entry.id = id
-        entry.state = 'installed'
+        this.#onCreated(entry, id)
         entry.errno = 0
         entry.refusal = 0
         if (entry.group === null) return

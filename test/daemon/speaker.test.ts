@@ -505,6 +505,26 @@ t.test('an interface that comes later is put into its VRF', async (t) => {
   t.ok(remote.routes.includes('65000:120 172.16.2.0/24'))
 })
 
+t.test('a VRF device that somebody renames: sessions go by its new name', async (t) => {
+  const config = `${CONFIG}dataplane: { on-stop: remove }\n`
+  const { router, ce, kernel } = await pe(config)
+  await ce.up()
+  const device = kernel.linkList.find(({ name }) => name === 'vrf-red')!
+  device.name = 'customer'
+  await router.kernelChanged('link')
+  t.match(router.show.vrfs()[0], { device: 'customer' })
+  t.match(router.show.status().problems, [/vrf red: device vrf-red was renamed to customer/])
+  await ce.lose()
+  await ce.up()
+  t.equal(
+    router.dials.filter((dial) => dial.startsWith('172.16.1.2 ')).at(-1),
+    '172.16.1.2 dev customer',
+  )
+  await router.speaker.stop()
+  t.notOk(kernel.linkList.includes(device), 'and with on-stop: remove it goes like the others')
+  t.equal(kernel.routes.size, 0)
+})
+
 t.test('a VRF whose device cannot be made has no networks of the main table', async (t) => {
   const kernel = peKernel()
   kernel.addressList.push({

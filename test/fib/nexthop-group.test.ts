@@ -104,6 +104,28 @@ t.test('one way out is a leaf, several or a backup a group, shared by its routes
   t.same([life.kernel.groups.size, life.kernel.nexthops.size, life.nexthops.count], [0, 0, 0])
 })
 
+t.test(
+  'a new group that others delete while it is given other members is made again',
+  async (t) => {
+    const life = new Life()
+    const { kernel, nexthops, leaves } = life
+    life.want(1, [0, 1])
+    kernel.meanwhile = async () => {
+      const last = kernel.operations.at(-1)!
+      if (last.what !== 'group') return
+      if (last.op === 'put') nexthops.setReachable(leaves[0]!, false)
+      else {
+        kernel.meanwhile = () => {}
+        kernel.groups.delete(last.id)
+        nexthops.noticed(last.id, null)
+      }
+    }
+    await life.fib.flush()
+    t.equal(life.goes(1), '1*1')
+    t.same(life.fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+  },
+)
+
 t.test('a lost leaf costs one message a group, sent at once, and no route', async (t) => {
   const life = new Life()
   for (let n = 0; n < 100; n++) life.want(n, [0], 1 + (n % 2))

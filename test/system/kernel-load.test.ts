@@ -13,6 +13,7 @@ import { RouteThread } from '../../src/fib/fib-thread.ts'
 import { type RouteBatch, RouteKind, RouteOp, routeBatch } from '../../src/fib/kernel.ts'
 import { Errno, KernelError } from '../../src/fib/kernel-error.ts'
 import { LinuxKernel } from '../../src/fib/linux-kernel.ts'
+import { NetlinkSocket } from '../../src/fib/netlink-socket.ts'
 import { NexthopTable } from '../../src/fib/nexthop-table.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { LogLines } from '../support/log-lines.ts'
@@ -160,6 +161,29 @@ async function inNamespace(): Promise<void> {
     for (const row of rows) nexthops.release(row)
     t.ok((await turnsDuring(() => nexthops.collect())) > OBJECTS / 64)
     t.equal(ip('nexthop').trim(), '')
+    await kernel.close()
+  })
+
+  await t.test('nothing happens between a change and who waits for it', async (t) => {
+    const kernel = new LinuxKernel(silentLogger)
+    const { attempt } = NetlinkSocket.prototype
+    let waits = false
+    let turns = 0
+    NetlinkSocket.prototype.attempt = function (this: NetlinkSocket, ...args) {
+      waits = true
+      setImmediate(() => {
+        if (waits) turns++
+      })
+      return attempt.apply(this, args)
+    }
+    const done = (work: Promise<void>) =>
+      work.then(() => {
+        waits = false
+      })
+    for (let id = 1; id <= 100; id++) await done(kernel.putNexthop({ id, ifindex: 1 }))
+    for (let id = 1; id <= 100; id++) await done(kernel.deleteNexthop(id))
+    t.equal(turns, 0)
+    NetlinkSocket.prototype.attempt = attempt
     await kernel.close()
   })
 
