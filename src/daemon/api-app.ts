@@ -8,6 +8,8 @@ import type { Metrics } from './metrics.ts'
 
 const MAX_CONNECTIONS = 64
 const REQUEST_TIMEOUT_MS = 10_000
+/** A client that neither asks nor reads. */
+const STALLED_MS = 60_000
 
 /** zod checks the shapes here: fastify need not load its own compilers for JSON schemas. */
 const NO_COMPILERS = {
@@ -29,6 +31,7 @@ export function makeApp(log: Logger): FastifyInstance {
   const app = fastify({
     bodyLimit: 1024,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_MS,
     http: { maxHeaderSize: 8192 },
     logger: false,
     schemaController: { compilersFactory: NO_COMPILERS },

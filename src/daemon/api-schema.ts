@@ -238,7 +238,7 @@ export type HealthReply = z.infer<typeof HealthReply>
 export const ErrorReply = z.strictObject({ error: text })
 export type ErrorReply = z.infer<typeof ErrorReply>
 
-/** What ShowSource.routes is asked for; a source may stop after `limit` routes. */
+/** What ShowSource.routes is asked for. */
 export interface RouteQuery {
   vrf?: string | undefined
   /**
@@ -249,8 +249,6 @@ export interface RouteQuery {
   family?: FamilyName | undefined
   /** This table only. Without it, and without `vrf`: the VRFs' tables. */
   table?: 'vpn' | 'node' | undefined
-  /** One more than the answer will carry, so that the server knows when it was cut. */
-  limit?: number | undefined
 }
 
 /** A question that cannot be answered as asked: becomes status 400 or 404 with its message. */
@@ -266,7 +264,8 @@ export class ShowError extends Error {
 
 /** The daemon's tables as the API sees them. Implemented by daemon/show.ts, faked in tests. */
 export interface ShowSource {
-  routes(query: RouteQuery): Route[]
+  /** Made as they are asked for: tables may change in between. */
+  routes(query: RouteQuery): IterableIterator<Route>
   neighbors(): Neighbor[]
   vrfs(): Vrf[]
   sids(): Sid[]

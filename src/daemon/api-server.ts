@@ -64,10 +64,9 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
 function addRoutes(app: FastifyInstance, { source, log }: ApiOptions): void {
   app.get('/v1/routes', (request, reply) => {
     const { query, limit } = readRouteQuery(request.query, source)
-    const found = source.routes({ ...query, limit: limit + 1 })
-    const routes = found.slice(0, limit)
-    const first = routes.splice(0, ROUTES_A_TURN).map(encodeRoute)
-    const body = writeRoutes(first, routes, found.length > limit, log)
+    const routes = source.routes(query)
+    const first = encodeSome(routes, Math.min(limit, ROUTES_A_TURN))
+    const body = writeRoutes(first, routes, limit - first.length, log)
     return reply.type('application/json').send(Readable.from(body, { objectMode: false }))
   })
   app.get('/v1/neighbors', () => NeighborsReply.parse({ neighbors: source.neighbors() }))
@@ -82,20 +81,35 @@ function encodeRoute(route: Route): string {
   return JSON.stringify(Route.parse(route))
 }
 
-/** The first routes are encoded already: had they the wrong shape, the answer were status 500. */
-async function* writeRoutes(first: string[], rest: Route[], truncated: boolean, log: Logger) {
-  yield `{"routes":[${first.join(',')}`
-  for (let at = 0; at < rest.length; at += ROUTES_A_TURN) {
-    await turn()
-    const slice = rest.slice(at, at + ROUTES_A_TURN)
-    try {
-      yield `,${slice.map(encodeRoute).join(',')}`
-    } catch (error) {
-      log.error({ err: error }, 'api reply broken off')
-      throw error
-    }
+function encodeSome(routes: Iterator<Route>, count: number): string[] {
+  const texts: string[] = []
+  while (texts.length < count) {
+    const { done, value } = routes.next()
+    if (done) break
+    texts.push(encodeRoute(value))
   }
-  yield `],"truncated":${truncated}}`
+  return texts
+}
+
+/**
+ * Up to `limit` routes more than the first, each made when the client has read what was before it.
+ * The first are encoded already: had they the wrong shape, the answer were status 500.
+ */
+async function* writeRoutes(first: string[], routes: Iterator<Route>, limit: number, log: Logger) {
+  yield `{"routes":[${first.join(',')}`
+  try {
+    for (let left = limit; left > 0; ) {
+      await turn()
+      const some = encodeSome(routes, Math.min(left, ROUTES_A_TURN))
+      if (some.length === 0) break
+      left -= some.length
+      yield `,${some.join(',')}`
+    }
+    yield `],"truncated":${routes.next().done !== true}}`
+  } catch (error) {
+    log.error({ err: error }, 'api reply broken off')
+    throw error
+  }
 }
 
 function readRouteQuery(raw: unknown, source: ShowSource): { query: RouteQuery; limit: number } {

@@ -43,20 +43,24 @@ interface Table {
   readonly vrf: VrfInstance | null
 }
 
-/** The routes that a query asks for, table by table, in the order of their prefixes. */
-export function findRoutes(speaker: Speaker, query: RouteQuery): Route[] {
+/**
+ * The routes that a query asks for, table by table, in the order of their prefixes. What has gone
+ * before it was its turn is left out.
+ */
+export function* findRoutes(speaker: Speaker, query: RouteQuery): IterableIterator<Route> {
   const wanted = query.prefix === undefined ? null : readPrefix(query.prefix)
   const exact = query.prefix?.includes('/') ?? true
-  const limit = query.limit ?? Number.POSITIVE_INFINITY
-  const routes: Route[] = []
   for (const table of tablesOf(speaker, query)) {
     const found = wanted === null ? allOf(table.rib) : matching(table.rib, wanted, exact)
-    for (const prefix of found) {
-      if (routes.length >= limit) return routes
-      routes.push(routeOf(speaker, table, prefix))
+    for (const row of Int32Array.from(found)) {
+      const prefix = row as PrefixId
+      if (hasRoute(table.rib, prefix)) yield routeOf(speaker, table, prefix)
     }
   }
-  return routes
+}
+
+function hasRoute(rib: LocRib, prefix: PrefixId): boolean {
+  return rib.prefixes.isUsed(prefix) && rib.firstOf(prefix) !== NONE
 }
 
 function readPrefix(text: string): Prefix {
@@ -93,7 +97,7 @@ function allOf(rib: LocRib, holds: (prefix: PrefixId) => boolean = () => true): 
   const rows: PrefixId[] = []
   for (let row = 1; row < prefixes.top; row++) {
     const prefix = row as PrefixId
-    if (prefixes.isUsed(prefix) && rib.firstOf(prefix) !== NONE && holds(prefix)) rows.push(prefix)
+    if (hasRoute(rib, prefix) && holds(prefix)) rows.push(prefix)
   }
   const skip = familySpec(rib.family).hasRd ? RD_WORDS : 0
   return rows.sort((a, b) => compareKeys(rib, a, b, skip))

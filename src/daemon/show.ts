@@ -36,7 +36,7 @@ export class Show implements ShowSource {
     this.#startedAt = speaker.clock.now()
   }
 
-  routes(query: RouteQuery): Route[] {
+  routes(query: RouteQuery): IterableIterator<Route> {
     return findRoutes(this.#speaker, query)
   }
 

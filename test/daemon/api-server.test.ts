@@ -2,6 +2,7 @@ import { existsSync, linkSync, renameSync, statSync, writeFileSync } from 'node:
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Logger } from '../../src/base/logger.ts'
 import { silentLogger } from '../../src/base/logger.ts'
@@ -77,7 +78,7 @@ t.test('routes: the query reaches the source in canonical form', async (t) => {
   await get('/v1/routes?vrf=red&prefix=2001:DB8:0:0::/32&family=ipv6-unicast&limit=7')
   await get('/v1/routes?table=vpn&prefix=2001:DB8:0:0::7')
   t.match(source.asked, [
-    { vrf: 'red', prefix: '2001:db8::/32', family: 'ipv6-unicast', table: undefined, limit: 8 },
+    { vrf: 'red', prefix: '2001:db8::/32', family: 'ipv6-unicast', table: undefined },
     { table: 'vpn', prefix: '2001:db8::7' },
   ])
 })
@@ -98,6 +99,30 @@ t.test('routes: a long answer comes in slices and whole', async (t) => {
     routes.map((route) => route.prefix),
     source.routeTable.map((route) => route.prefix),
   )
+})
+
+t.test('routes: for a client that does not read none are made', async (t) => {
+  const { socket, source } = await serve(t)
+  const total = 100_000
+  let made = 0
+  source.routes = function* () {
+    for (; made < total; made++) yield ROUTES[0]!
+  }
+  const client = connect(socket)
+  t.teardown(() => client.destroy())
+  client.write('GET /v1/routes?limit=1000000 HTTP/1.1\r\nHost: x\r\n\r\n')
+  await new Promise((resolve) => client.once('data', resolve))
+  client.pause()
+  await setTimeout(300)
+  t.ok(made > 0)
+  t.ok(made < total / 2, `${made} of ${total}`)
+  client.resume()
+  let tail = ''
+  for await (const chunk of client) {
+    tail = (tail + chunk).slice(-100)
+    if (tail.includes('"truncated":false')) break
+  }
+  t.equal(made, total)
 })
 
 t.test('a question that cannot be answered is refused in words', async (t) => {

@@ -339,7 +339,8 @@ t.test(
       const isSource = (rule: KernelRule) => rule.priority === 2000
       kernel.fail = (o) => (o.what === 'rule' && isSource(o.rule) ? Errno.ENOMEM : 0)
     })
-    const network = () => router.show.routes({ table: 'node' }).map(({ fibDetail }) => fibDetail)
+    const network = () =>
+      [...router.show.routes({ table: 'node' })].map(({ fibDetail }) => fibDetail)
     t.match(network(), [/^in VRF red, but what comes from it is refused: .*ENOMEM/])
     // What else there is to say (a port of this machine that is in use) is not asked about.
     const refusals = () => router.show.status().problems.filter((text) => /rule/.test(text))

@@ -89,8 +89,7 @@ class NodeSpeaker {
 const tagged = (as: number, community: string) => [origin(0), asPath([as]), communities(community)]
 
 const inVrf = (router: Router, vrf: string) =>
-  router.show
-    .routes({ vrf })
+  [...router.show.routes({ vrf })]
     .filter(({ paths }) => paths.some(({ source }) => source === 'bgp'))
     .map((route) => route.prefix)
     .sort()

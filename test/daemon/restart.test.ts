@@ -267,7 +267,7 @@ t.test('RFC 9494 §4.2: kept beyond the restart time, marked, least preferred', 
   const operations = kernel.operations.length
   await pe2.lose()
   await router.pass(29)
-  const show = (text: string) => router.show.routes({ vrf: 'red', prefix: text })[0]
+  const show = (text: string) => [...router.show.routes({ vrf: 'red', prefix: text })][0]
   t.match(show('10.2.0.0/24'), { paths: [{ stale: true, longLivedStale: false }] })
   t.match(router.show.neighbors()[0]!.staleRoutes, /^vpnv4: until it is back, at most 1 s; vpnv6/)
   await router.pass(2)

@@ -256,7 +256,7 @@ t.test('a SID that the kernel refuses: its routes are not announced and say why'
   await router.kernelChanged('route')
   await remote.hear()
   t.same(told(remote), PER_CE)
-  t.equal(router.show.routes({ vrf: 'red', prefix: '10.1.0.0/24' })[0]!.notAnnounced, null)
+  t.equal([...router.show.routes({ vrf: 'red', prefix: '10.1.0.0/24' })][0]!.notAnnounced, null)
 })
 
 t.test('no SID left: the route says so; it is announced once one is given back', async (t) => {
@@ -270,7 +270,7 @@ t.test('no SID left: the route says so; it is announced once one is given back',
   await remote.hear()
   const there = (text: string) => remote.routes.includes(`65000:110 ${text}`)
   t.same([there('10.1.0.0/24'), there('10.2.0.0/24')], [true, false])
-  const why = () => router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })[0]!.notAnnounced
+  const why = () => [...router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })][0]!.notAnnounced
   t.match(why(), /the locator of the VRF has no free SID: locator main .* 2 bits of function/)
   t.match(router.show.locators(), [{ name: 'main', total: 3, used: 3, free: 0 }])
   t.match(router.show.status().problems, [/vrf red: locator main .* has no free SID/])

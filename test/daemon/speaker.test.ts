@@ -113,7 +113,7 @@ const seg6Objects = (router: Router) =>
   [...router.kernel.nexthops.values()].filter(({ segments }) => segments).length
 
 const pathOf = (router: Router, vrf: string, text: string): RoutePath =>
-  router.show.routes({ vrf, prefix: text })[0]!.paths[0]!
+  [...router.show.routes({ vrf, prefix: text })][0]!.paths[0]!
 
 // ── from the core into a VRF ──
 
@@ -313,7 +313,7 @@ t.test('two PEs with RDs of their own: the better one is installed, then the oth
   await remote.send(vpn(['10.2.0.0/24'], { rd: '65000:210', localPref: 50 }))
   await remote.send(vpn(['10.2.0.0/24'], { rd: '65000:310', label: 0xe00101 }))
   t.ok(router.fib(10).includes('10.2.0.0/24 seg6 fcbb:bb00:2:e001::'))
-  t.equal(router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })[0]!.paths.length, 2)
+  t.equal([...router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })][0]!.paths.length, 2)
   await remote.send(vpnGone(['10.2.0.0/24'], '65000:310'))
   t.ok(router.fib(10).includes(`10.2.0.0/24 seg6 ${SID}`))
 })
@@ -329,7 +329,9 @@ t.test('what the kernel refuses is shown with its errno, and tried again', async
   t.match(router.show.status().problems.join(), /1 routes? refused by the kernel/)
   kernel.fail = () => 0
   await router.kernelChanged('link')
-  t.match(router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })[0], { installed: 'installed' })
+  t.match([...router.show.routes({ vrf: 'red', prefix: '10.2.0.0/24' })][0], {
+    installed: 'installed',
+  })
 })
 
 // ── from a CE into the VPN ──
@@ -577,7 +579,7 @@ t.test(
     await ce.send(ce4(['10.1.0.0/24']))
     await remote.send(vpn(['10.2.0.0/24']))
     const sidsOf = (query: RouteQuery) =>
-      router.show.routes(query).flatMap(({ paths }) => paths.map(({ sid }) => sid))
+      [...router.show.routes(query)].flatMap(({ paths }) => paths.map(({ sid }) => sid))
     t.strictSame(sidsOf({ table: 'vpn', prefix: '10.2.0.0/24' }), [SID])
     t.strictSame(sidsOf({ vrf: 'red', prefix: '10.2.0.0/24' }), [SID])
     const [own] = router.show.sids()
@@ -590,7 +592,7 @@ t.test('what a VRF exports does not come back to it, not even from a neighbour',
   await remote.up()
   await ce.up()
   await ce.send(ce4(['10.1.0.0/24']))
-  t.equal(router.show.routes({ vrf: 'red', prefix: '10.1.0.0/24' })[0]!.paths.length, 1)
+  t.equal([...router.show.routes({ vrf: 'red', prefix: '10.1.0.0/24' })][0]!.paths.length, 1)
   // A reflector without ORIGINATOR_ID sends our own route back: the next hop is ours.
   const nlri = vpnPrefix({ rd: '65000:110', label: 0x000101, prefix: '10.1.0.0/24' })
   const attrs = [mpReach(1, 128, vpnNextHop('2001:db8:ffff::1'), nlri), origin(0), asPath([])]
@@ -747,13 +749,13 @@ t.test(
     const operations = kernel.operations.length
     await remote.lose()
     t.ok(router.fib(10).includes(`10.3.0.0/24 seg6 ${SID}`))
-    t.match(router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })[0], {
+    t.match([...router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })][0], {
       paths: [{ stale: true }],
     })
     await remote.up({ families: VPN, restarting: true, time: 30 })
     await remote.send(vpn(['10.2.0.0/24']))
     t.equal(kernel.operations.length, operations, 'the kernel hears nothing of it')
-    t.match(router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })[0], {
+    t.match([...router.show.routes({ table: 'vpn', prefix: '10.2.0.0/24' })][0], {
       paths: [{ stale: false }],
     })
     await remote.endOfRib('vpnv4')

@@ -350,7 +350,7 @@ export class FakeShowSource implements ShowSource {
   /** What routes() was asked, newest last. */
   asked: RouteQuery[] = []
 
-  routes(query: RouteQuery): Route[] {
+  routes(query: RouteQuery): IterableIterator<Route> {
     this.asked.push(query)
     const tables = { vpn: VPN_ROUTES, node: NODE_ROUTES }
     const table = query.table ? tables[query.table] : this.routeTable
@@ -360,7 +360,7 @@ export class FakeShowSource implements ShowSource {
       .filter((route) => query.vrf === undefined || route.vrf === query.vrf)
       .filter((route) => query.family === undefined || route.family === query.family)
       .filter((route) => prefix === undefined || route.prefix === prefix)
-      .slice(0, query.limit)
+      .values()
   }
 
   neighbors(): Neighbor[] {
