@@ -5,7 +5,7 @@ import { bold, conclude, out, showCli, step } from './lib/demo-output.ts'
 import { keepUp } from './lib/keep-up.ts'
 import { tail } from './lib/pe.ts'
 import { outcomeOf, tryAll } from './lib/reach.ts'
-import { inSandbox } from './lib/sandbox.ts'
+import { inSandbox, wasInterrupted } from './lib/sandbox.ts'
 
 const DRAWING = `
    customers' clusters                    provider                           customers' other sites
@@ -47,6 +47,7 @@ await inSandbox(async () => {
     if (keep) await keepUp(NAMESPACES, TRIES)
     return status
   } catch (e) {
+    if (wasInterrupted()) return 130
     out(`\nThe demo failed: ${(e as Error).message}`)
     for (const [log, text] of edge.logs()) out(`\n--- ${log}\n${tail(text, 25)}`)
     return 1

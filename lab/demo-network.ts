@@ -16,7 +16,7 @@ import {
 } from './lib/network.ts'
 import { tail } from './lib/pe.ts'
 import { echoRequests, ping } from './lib/ping.ts'
-import { inSandbox, LOGS } from './lib/sandbox.ts'
+import { inSandbox, LOGS, wasInterrupted } from './lib/sandbox.ts'
 import { Srv6dPe } from './lib/srv6d.ts'
 import { awaitRemoteRoutes } from './lib/vpn-checks.ts'
 import { waitUntil } from './lib/wait-until.ts'
@@ -139,6 +139,7 @@ await inSandbox(async () => {
     if (keep) await keepUp(NAMESPACES, TRIES)
     return status
   } catch (e) {
+    if (wasInterrupted()) return 130
     out(`\nThe demo failed: ${(e as Error).message}`)
     for (const pe of [pe1, pe2]) {
       for (const [log, text] of pe.logs()) out(`\n--- ${log}\n${tail(text, 25)}`)

@@ -7,16 +7,16 @@ import { ProviderEdge } from './lib/provider-edge.ts'
 import { ALLOCATED, NODE, PODS } from './lib/provider-network.ts'
 import { providerRows } from './lib/provider-rows.ts'
 import { outcomeOf, tryAll } from './lib/reach.ts'
-import { inSandbox } from './lib/sandbox.ts'
+import { inSandbox, wasInterrupted } from './lib/sandbox.ts'
 import { waitUntil } from './lib/wait-until.ts'
 
 const DRAWING = `
    a node of a Kubernetes cluster                       provider's core            customers' sites
-  ┌──────────────────────────────────────────────┐
+  ┌───────────────────────────────────────────────┐
   │ blue1  10.244.8.11  ─┐   Cilium ── BGP ──┐    │                                 ┌─ ce4 blue
-  │ red1   10.244.12.12 ─┼─ lxc*          srv6d    ├────── p ────── pe2 ─────────────┤  10.2.0.0/24
+  │ red1   10.244.12.12 ─┼─ lxc*          srv6d   ├────── p ────── pe2 ─────────────┤  10.2.0.0/24
   │ plain1 10.244.0.21  ─┘   main table, VRFs     │      IPv6 only  srv6d           └─ ce3 red
-  └────────┬──────────────────────────┬──────────┘                                    10.2.0.0/24
+  └────────┬──────────────────────────┬───────────┘                                   10.2.0.0/24
            │                          │                 both sites: the same prefixes, and a
       the internet             another node, pods       default route. No pod knows of any of it
 `
@@ -71,6 +71,7 @@ await inSandbox(async () => {
     if (keep) await keepUp(NAMESPACES, TRIES)
     return status
   } catch (e) {
+    if (wasInterrupted()) return 130
     out(`\nThe demo failed: ${(e as Error).message}`)
     for (const [log, text] of edge.logs()) out(`\n--- ${log}\n${tail(text, 25)}`)
     return 1

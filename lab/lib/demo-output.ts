@@ -4,7 +4,8 @@ import type { Srv6dPe } from './srv6d.ts'
 
 const started = performance.now()
 const { SRV6D_LAB_TERMINAL, NO_COLOR } = process.env
-const colour = SRV6D_LAB_TERMINAL === '1' && !NO_COLOR
+const terminal = SRV6D_LAB_TERMINAL === '1'
+const colour = terminal && !NO_COLOR
 
 export const paint = (code: number, text: string): string =>
   colour ? `\x1b[${code}m${text}\x1b[0m` : text
@@ -12,9 +13,10 @@ export const bold = (text: string): string => paint(1, text)
 export const out = (text: string): void => void process.stdout.write(`${text}\n`)
 export const secondsSoFar = (): string => ((performance.now() - started) / 1000).toFixed(0)
 
-/** One line of progress: what, and how long it took. */
+/** One line of progress: what, and how long it took; on a terminal also while it lasts. */
 export async function step<T>(what: string, body: () => Promise<T>): Promise<T> {
   const from = performance.now()
+  if (terminal) process.stdout.write(`  ${paint(2, '....')}  ${what}\r`)
   const result = await body()
   const seconds = ((performance.now() - from) / 1000).toFixed(1)
   out(`  ${paint(32, 'done')}  ${what} ${paint(2, `(${seconds} s)`)}`)

@@ -22,10 +22,16 @@ export async function enterSandbox(): Promise<void> {
   process.umask(0o022)
 }
 
+let interrupted = false
+
+/** Whether the user has ended it: what fails from then on is no failure. */
+export const wasInterrupted = (): boolean => interrupted
+
 /** Runs a scenario's body and ends its processes whatever happens, signals included. */
 export async function inSandbox(body: () => Promise<number>): Promise<never> {
   const signal = (name: NodeJS.Signals, status: number) =>
     process.once(name, () => {
+      interrupted = true
       void stopAll().finally(() => process.exit(status))
     })
   signal('SIGINT', 130)

@@ -44,6 +44,7 @@ export function formatVrfDetail(vrf: Vrf, style: Style): string[] {
         ['Export targets', vrf.exportTargets.join(' ') || '-'],
         ...vrf.sids.map((sid): [string, string] => [sid.behavior, describeSid(sid)]),
         ...vrf.interfaces.map((each): [string, string] => ['Interface', describeInterface(each)]),
+        ...vrf.networks.map((each): [string, string] => ['Network', describeNetwork(each)]),
         ['Routes', `${vrf.routes.ipv4} IPv4, ${vrf.routes.ipv6} IPv6`],
         ['Neighbors', String(vrf.neighbors)],
         ...vrf.problems.map((problem): [string, string] => ['Problem', problem]),
@@ -60,6 +61,10 @@ function describeSid({ sid, state, why }: VrfSid): string {
 function describeInterface({ name, up, attached, why }: VrfInterface): string {
   if (why !== null) return `${name}: ${why}`
   return `${name}: ${up ? 'up' : 'down'}, ${attached ? 'in the VRF' : 'not in the VRF'}`
+}
+
+function describeNetwork({ from, community, pools }: Vrf['networks'][number]): string {
+  return `${community} from ${from}, pools ${pools.join(' ')}`
 }
 
 /** What an operator has to act on, in the order of what depends on what. */

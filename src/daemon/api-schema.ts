@@ -139,6 +139,8 @@ export const Vrf = z.strictObject({
   exportTargets: z.array(text),
   sids: z.array(VrfSid),
   interfaces: z.array(VrfInterface),
+  /** Prefixes of this node: speaker, community, pools. */
+  networks: z.array(z.strictObject({ from: text, community: text, pools: z.array(text) })),
   routes: z.strictObject({ ipv4: count, ipv6: count }),
   neighbors: count,
   problems: z.array(text),

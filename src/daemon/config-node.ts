@@ -106,7 +106,7 @@ export function buildSpeaker(name: string, entry: z.output<typeof Speaker>): Spe
       connectRetry: 5,
       ebgpMultihop: null,
       password: entry.password ?? null,
-      description: null,
+      description: `speaker ${name}`,
       shutdown: entry.shutdown,
       allowasIn: 0,
       asOverride: false,

@@ -111,6 +111,11 @@ export class Show implements ShowSource {
         attached,
         why,
       })),
+      networks: config.networks.map(({ from, community, pools }) => ({
+        from,
+        community: community.text,
+        pools: pools?.map((pool) => pool.text) ?? ['any'],
+      })),
       routes: {
         ipv4: vrf.rib(ADDRESS_FAMILIES[0]).bestCount,
         ipv6: vrf.rib(ADDRESS_FAMILIES[1]).bestCount,

@@ -318,6 +318,8 @@ VRF red
   Export targets  65000:10 65000:99
   End.DT46        fcbb:bb00:1:e000:: installed
   Interface       red: up, in the VRF
+  Network         65000:1:10 from cilium, pools 10.244.8.0/22 fd00:244:0:8::/104
+  Network         65000:10 from cilium, pools any
   Routes          3 IPv4, 1 IPv6
   Neighbors       1
 `),

@@ -145,6 +145,25 @@ t.test(
   },
 )
 
+t.test('the sidecar’s configuration: its own node, the networks of all', async (t) => {
+  const { spec } = only('Deployment', 'srv6d-edge').spec.template
+  const [file, ...others] = yamlIn('edge')
+  t.strictSame(others, [])
+  t.equal(file, `edge/${spec.nodeSelector['kubernetes.io/hostname']}.yaml`)
+  t.match(read('sidecar.yaml'), `--from-file=deploy/kubernetes/${file}`)
+  const edge = loadConfig(join(folder, file!))
+  t.equal(edge.api.listen?.port, spec.initContainers[0].ports[0].containerPort)
+  t.equal(edge.speakers[0]?.port, configs[0]!.speakers[0]!.port)
+  for (const { router, locators, vrfs } of configs) {
+    t.equal(edge.router.as, router.as)
+    t.not(edge.router.routerIdText, router.routerIdText)
+    t.not(edge.router.source.text, router.source.text)
+    t.not(edge.locators[0]!.prefix.text, locators[0]!.prefix.text)
+    t.not(edge.vrfs[0]!.rd.text, vrfs[0]!.rd.text)
+    t.strictSame(edge.vrfs[0]!.importTargets, vrfs[0]!.importTargets)
+  }
+})
+
 t.test('sysctls.yaml sets what systemd/srv6d.sysctl.conf does', async (t) => {
   const patch = objects.find(
     ({ kind, spec }) => kind === 'DaemonSet' && spec.selector === undefined,

@@ -237,6 +237,10 @@ export const VRFS: Vrf[] = [
     exportTargets: ['65000:10', '65000:99'],
     sids: [{ behavior: 'End.DT46', sid: 'fcbb:bb00:1:e000::', state: 'installed', why: null }],
     interfaces: [{ name: 'red', up: true, attached: true, why: null }],
+    networks: [
+      { from: 'cilium', community: '65000:1:10', pools: ['10.244.8.0/22', 'fd00:244:0:8::/104'] },
+      { from: 'cilium', community: '65000:10', pools: ['any'] },
+    ],
     routes: { ipv4: 3, ipv6: 1 },
     neighbors: 1,
     problems: [],
@@ -258,6 +262,7 @@ export const VRFS: Vrf[] = [
       },
     ],
     interfaces: [{ name: 'blue', up: false, attached: false, why: 'no such interface' }],
+    networks: [],
     routes: { ipv4: 1, ipv6: 0 },
     neighbors: 0,
     problems: ['net.vrf.strict_mode could not be set: EROFS'],
