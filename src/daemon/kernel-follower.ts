@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import type { FibRow } from '../fib/fib-table.ts'
 import { type Interfaces, isKeptAddress, isSameAddress, isSameLink } from '../fib/interfaces.ts'
 import type {
   InterfaceAddress,
@@ -14,8 +13,7 @@ import type {
 import type { NexthopRow } from '../fib/nexthop-table.ts'
 import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
 import { RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
-import { formatAddress } from '../wire/address.ts'
-import { LossLog } from './loss-log.ts'
+import { exampleOf, LossLog } from './loss-log.ts'
 import { ALL, SettingsKeeper } from './settings-keeper.ts'
 import type { VrfInstance } from './vrf-instance.ts'
 
@@ -77,6 +75,8 @@ export class KernelFollower implements KernelWatcher {
   #sidTimer: Timer | undefined
   #looking = false
   #stopped = false
+  /** Between `listen` and `start`: nothing may be asked of the others yet. */
+  #early = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #resyncedAt = Number.NEGATIVE_INFINITY
   #dueAt = 0
@@ -91,9 +91,20 @@ export class KernelFollower implements KernelWatcher {
     this.#settings = new SettingsKeeper(ports)
   }
 
-  start(): void {
+  /**
+   * Hears from here on: before the kernel is read for the first time. What others take from us
+   * meanwhile may be in what was read all the same, so that it is read again after `start`.
+   */
+  listen(): void {
+    this.#early = true
     this.#unwatch = this.#ports.kernel.watch(this)
+  }
+
+  start(): void {
+    if (!this.#early) this.listen()
+    this.#early = false
     this.#retrySids()
+    this.#lookSoon()
   }
 
   stop(): void {
@@ -107,14 +118,19 @@ export class KernelFollower implements KernelWatcher {
   onLink(link: Link): void {
     const before = this.#ports.interfaces.byIndex(link.ifindex)
     this.#note((interfaces) => interfaces.setLink(link))
-    if (before?.up && !link.up) this.#lostDevices.add(link.ifindex)
+    if (before?.up && !link.up) this.#loseDevice(link.ifindex)
     if (before === undefined || !isSameLink(before, link)) this.#changed('links')
   }
 
   onLinkGone(ifindex: number): void {
     this.#note((interfaces) => interfaces.removeLink(ifindex))
-    this.#lostDevices.add(ifindex)
+    this.#loseDevice(ifindex)
     this.#changed('links')
+  }
+
+  #loseDevice(ifindex: number): void {
+    this.#lostDevices.add(ifindex)
+    this.#overflown ||= this.#early
   }
 
   onAddress(address: InterfaceAddress, gone: boolean): void {
@@ -133,17 +149,19 @@ export class KernelFollower implements KernelWatcher {
 
   onRoute(notice: RouteNotice): void {
     const { fib, sids } = this.#ports.tables()
+    if (this.#early) this.#overflown ||= notice.gone && notice.protocol === RTPROT_SRV6D
     const sid = sids.noticed(notice)
     if (sid) this.#lostSids.push(sid)
     if (fib.found.noticed(notice) || sid) this.#changed('ours')
     else if (notice.protocol !== RTPROT_SRV6D) {
-      if (notice.family === 6) this.#ports.onRoute(notice.words, notice.bits)
+      if (notice.family === 6 && !this.#early) this.#ports.onRoute(notice.words, notice.bits)
       this.#changed('routes')
     }
   }
 
   onNexthop(id: number, now: KernelNexthop | null): void {
     const { nexthops } = this.#ports.tables()
+    this.#overflown ||= this.#early
     const isOurs = nexthops.rowOfId(id) !== 0
     const row = nexthops.noticed(id, now)
     if (row === 0) {
@@ -157,6 +175,7 @@ export class KernelFollower implements KernelWatcher {
   /** With nexthop_compat_mode=0 the routes through an object change and go without a word. */
   #othersNexthop(): void {
     const now = this.#ports.clock.now()
+    if (this.#early) return
     if (now - this.#askedAllAt < ASK_ALL_MS) this.#askAll = true
     else this.#askForAll(now)
     this.#changed('routes')
@@ -240,7 +259,7 @@ export class KernelFollower implements KernelWatcher {
 
   /** Sets the timer for what has changed; an earlier one stays. */
   #lookSoon(): void {
-    if (this.#looking || this.#stopped) return
+    if (this.#looking || this.#stopped || this.#early) return
     const now = this.#ports.clock.now()
     let at = now + LOOK_AFTER_MS
     if (!this.#linksChanged && !this.#oursChanged) {
@@ -322,19 +341,10 @@ export class KernelFollower implements KernelWatcher {
       nexthops: this.#lostNexthops.size,
       sids: this.#lostSids.length - takenSids.length,
       displaced: taken.length + takenSids.length,
-      example: this.#example(gone[0] ?? taken[0], this.#lostSids[0]),
+      example: exampleOf(fib, gone[0] ?? taken[0], this.#lostSids[0]),
     })
     this.#lostNexthops.clear()
     this.#lostSids = []
-  }
-
-  #example(row: FibRow | undefined, sid: LocalSid | undefined): string {
-    if (row === undefined) return sid ? formatAddress(sid.sid, 0, 16) : 'a nexthop object'
-    const { family, words, bits, table } = this.#ports.tables().fib.row(row)
-    const octets = new DataView(new ArrayBuffer(16))
-    for (let k = 0; k < 4; k++) octets.setInt32(k * 4, words[k]!)
-    const text = formatAddress(new Uint8Array(octets.buffer), 0, family === 4 ? 4 : 16)
-    return `${text}/${bits} table ${table}`
   }
 
   #retrySids(): void {

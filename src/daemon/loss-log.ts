@@ -1,5 +1,8 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import type { FibRow, FibTable } from '../fib/fib-table.ts'
+import type { LocalSid } from '../fib/kernel.ts'
+import { formatAddress } from '../wire/address.ts'
 
 /** What others took away of ours, or took the place of. */
 export interface Losses {
@@ -59,4 +62,18 @@ export class LossLog {
   stop(): void {
     this.#timer?.cancel()
   }
+}
+
+/** What was lost, by one of it. */
+export function exampleOf(
+  fib: FibTable,
+  row: FibRow | undefined,
+  sid: LocalSid | undefined,
+): string {
+  if (row === undefined) return sid ? formatAddress(sid.sid, 0, 16) : 'a nexthop object'
+  const { family, words, bits, table } = fib.row(row)
+  const octets = new DataView(new ArrayBuffer(16))
+  for (let k = 0; k < 4; k++) octets.setInt32(k * 4, words[k]!)
+  const text = formatAddress(new Uint8Array(octets.buffer), 0, family === 4 ? 4 : 16)
+  return `${text}/${bits} table ${table}`
 }

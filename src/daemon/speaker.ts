@@ -148,6 +148,7 @@ export class Speaker {
   async start(): Promise<void> {
     this.dataplane = await dataplaneOf(this)
     for (const [k, vrf] of this.config.vrfs.entries()) this.#addVrf(k + 1, vrf.name)
+    this.follower.listen()
     this.#found = await takeOver(this)
     await prepareKernel(this)
     this.#connectTables()

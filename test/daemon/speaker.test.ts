@@ -858,6 +858,30 @@ t.test('a restart sweeps what nobody sends any more, once all have sent theirs',
   ])
 })
 
+t.test('what others take from us while a restart reads the kernel is put back', async (t) => {
+  const { kernel, fib, sids } = await runThenCrash()
+  const dump = kernel.dump.bind(kernel)
+  kernel.dump = async () => {
+    kernel.dump = dump
+    const read = await dump()
+    const route = read.routes.find(({ table, bits }) => table === 10 && bits === 24)
+    kernel.loseRoute(route!)
+    kernel.loseNexthop(read.nexthops.find((one) => 'gateway' in one)!.id)
+    kernel.loseSid(read.localSids[0]!)
+    return read
+  }
+  const { router, remote, ce } = await pe(CONFIG, kernel)
+  await remote.up({ families: VPN })
+  await ce.up({ families: ['ipv4', 'ipv6'] })
+  await remote.send(vpn(['10.2.0.0/24', '10.3.0.0/24']))
+  await ce.send(ce4(['10.1.0.0/24']))
+  await remote.endOfRib(...VPN)
+  await ce.endOfRib('ipv4', 'ipv6')
+  await router.pass(2)
+  t.same(router.fib(10), fib)
+  t.same([...kernel.sids.keys()].sort(), sids)
+})
+
 t.test('a restart sweeps no route that came but is not decided or resolved yet', async (t) => {
   const many = Array.from({ length: 9000 }, (_, k) => `10.${64 + (k >> 8)}.${k & 255}.0/24`)
   const all: Uint8Array[] = []
