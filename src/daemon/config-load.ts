@@ -125,6 +125,15 @@ function schemaIssues(issue: core.$ZodIssue, raw: unknown): Issue[] {
       atKey: true,
     }))
   }
+  if (issue.code === 'invalid_union') {
+    // the shape fits one of them, what is wrong lies deeper
+    const deeper = issue.errors.find((branch) => branch.every((each) => each.path.length > 0))
+    if (deeper) {
+      return deeper.flatMap((each) =>
+        schemaIssues({ ...each, path: [...issue.path, ...each.path] }, raw),
+      )
+    }
+  }
   if (issue.code === 'invalid_key') {
     const key = JSON.stringify(path.at(-1))
     return [{ path, message: `${key}: ${issue.issues[0]?.message}`, atKey: true }]

@@ -58,10 +58,10 @@ export const Speaker = z.strictObject({
 })
 
 /** `any`: whatever is in no pool of another VRF. */
-const Pools = z.union([
-  choice('any'),
-  z.array(prefix).min(1, { error: 'expected at least one prefix, or any' }),
-])
+const Pools = z.union(
+  [choice('any'), z.array(prefix).min(1, { error: 'expected at least one prefix, or any' })],
+  { error: 'expected a list of prefixes, or any' },
+)
 
 export const Network = z.strictObject({
   from: entryName,

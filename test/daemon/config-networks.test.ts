@@ -109,6 +109,13 @@ const MISTAKES: [what: string, text: string, ...problems: string[]][] = [
     '22:36 vrfs.blue.networks[1].community: "1:2:3:4": expected a community such as 65000:100 or 65000:1:100',
   ],
   [
+    'pools that are neither prefixes nor any',
+    `${NODE}      - { from: cilium, community: "65000:200", pools: [10.244.16.0/22, 10.244.20.1/22] }\n      - { from: cilium, community: "65000:201", pools: Any }\n      - { from: cilium, community: "65000:202", pools: [] }\n`,
+    '21:73 vrfs.blue.networks[0].pools[1]: "10.244.20.1/22": expected 10.244.20.0/22 (there are bits set behind the prefix length)',
+    '22:56 vrfs.blue.networks[1].pools: "Any": expected a list of prefixes, or any',
+    '23:56 vrfs.blue.networks[2].pools: a list: expected at least one prefix, or any',
+  ],
+  [
     'one community for two VRFs without pools',
     `${NODE.replace('pools: [10.244.8.0/22, "fd00:244:8::/56"]', 'pools: any')}      - { from: cilium, community: "65000:1:100", pools: any }\n`,
     '21:36 vrfs.blue.networks[0].community: "65000:1:100": expected a community of its own (vrfs.red has it)',
