@@ -1,13 +1,13 @@
 /**
- * The Dockerfile built (test/support/image.ts says how), and the image started as the DaemonSet of
- * deploy/kubernetes has it: user, capabilities, no new privileges, read-only root, configuration,
+ * The Dockerfile built (test/support/image.ts says how), and the image started as the DaemonSet and
+ * the sidecar of deploy/kubernetes have it: user, capabilities, no new privileges, read-only root, configuration,
  * arguments and probes are read from the manifest.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import {
   ImageBuilder,
   type ImageConfig,
@@ -76,61 +76,93 @@ async function built(): Promise<void> {
 async function started({ root, config }: Built): Promise<void> {
   const { containers, securityContext } = manifest('daemonset.yaml')
   const [container] = containers
-  const args = container.args.map((text: string) => text.replace('$(NODE_NAME)', NODE_NAME))
   // What the init container of sysctls.yaml does on the host.
   const sysctls = manifest('sysctls.yaml').initContainers[0].command
   execFileSync(sysctls[0], sysctls.slice(1))
   ip('link set lo up')
-  ip('addr add 2001:db8:ffff::11/128 dev lo')
+  for (const source of ['2001:db8:ffff::11', '2001:db8:ffff::21'])
+    ip(`addr add ${source}/128 dev lo`)
   mountAll(root, securityContext.fsGroup)
 
   await t.test('without NET_ADMIN it does not start', async (t) => {
     const capabilities = ['NET_RAW', 'NET_BIND_SERVICE']
     const { status, stderr } = inContainer(root, container, capabilities, [
       ...config.Entrypoint,
-      ...args,
+      ...argsOf(container, NODE_NAME),
     ])
     t.not(status, 0)
     t.match(stderr, /Operation not permitted/)
   })
 
-  await t.test('as the DaemonSet starts it: ready, probes, metrics, health check', async (t) => {
-    const { add } = container.securityContext.capabilities
-    const [command, ...rest] = commandIn(root, container, add, [...config.Entrypoint, ...args])
-    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
-    const daemon = spawn(command!, rest, { stdio })
-    let log = ''
-    for (const stream of [daemon.stdout, daemon.stderr]) {
-      stream.on('data', (chunk) => {
-        log += chunk
-      })
-    }
-    const ended = new Promise<number | null>((resolve) => daemon.on('exit', resolve))
-    t.teardown(() => daemon.kill('SIGKILL'))
-    const [port] = container.ports
-    const ask = (path: string) => fetch(`http://127.0.0.1:${port.containerPort}${path}`)
-    const { path } = container.readinessProbe.httpGet
-    const isReady = async () => (await ask(path).catch(() => null))?.status === 200
-    for (let k = 0; k < 900 && !(await isReady()) && daemon.exitCode === null; k++) await sleep(200)
-    if (!(await isReady())) throw new Error(`not ready: ${log}`)
-    t.equal((await ask(container.livenessProbe.httpGet.path)).status, 200)
-    const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
-    t.match(status, /^Uid:\s179\s179/m)
-    t.match(status, /^CapEff:\s0{12}3400$/m, 'three capabilities')
-    t.match(status, /^NoNewPrivs:\s1$/m)
-    const metrics = readMetrics(await (await ask('/metrics')).text())
-    const sids = metrics.get('srv6d_sids')!.samples
-    t.ok(sids.get('srv6d_sids{state="installed"}')! >= 2, 'a SID each of blue and red at least')
-    t.equal(sids.get('srv6d_sids{state="failed"}'), 0)
-    t.equal(metrics.get('srv6d_fib_routes')!.samples.get('srv6d_fib_routes{state="failed"}'), 0)
-    const check = inContainer(root, container, [], config.Healthcheck.Test.slice(1))
-    t.equal(check.status, 0, `${check.stdout}${check.stderr}`)
-    t.match(check.stdout, '192.0.2.11')
-    daemon.kill('SIGTERM')
-    t.equal(await ended, 0)
-    const after = inContainer(root, container, [], config.Healthcheck.Test.slice(1))
-    t.not(after.status, 0, 'nobody answers the health check any more')
-  })
+  await t.test('as the DaemonSet starts it: ready, probes, metrics, health check', (t) =>
+    runs(t, { root, config }, container, { node: NODE_NAME, routerId: '192.0.2.11', sids: 2 }),
+  )
+  // another node: what the DaemonSet's has left in the kernel is not there
+  for (const family of ['-4', '-6']) ip(`${family} route flush table all proto 152`)
+  ip('nexthop flush protocol 152')
+  const [sidecar] = manifest('sidecar.yaml').initContainers
+  await t.test('as a sidecar: the same, with its own configuration', (t) =>
+    runs(t, { root, config }, sidecar, { node: 'edge-1', routerId: '192.0.2.21', sids: 1 }),
+  )
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a manifest, checked by its schema elsewhere
+type Container = any
+
+function argsOf({ args }: Container, node: string): string[] {
+  return args.map((text: string) => text.replace('$(NODE_NAME)', node))
+}
+
+async function runs(
+  t: Test,
+  { root, config }: Built,
+  container: Container,
+  expected: { node: string; routerId: string; sids: number },
+): Promise<void> {
+  const { add } = container.securityContext.capabilities
+  const start = [...config.Entrypoint, ...argsOf(container, expected.node)]
+  const [command, ...rest] = commandIn(root, container, add, start)
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
+  const daemon = spawn(command!, rest, { stdio })
+  let log = ''
+  for (const stream of [daemon.stdout, daemon.stderr]) {
+    stream.on('data', (chunk) => {
+      log += chunk
+    })
+  }
+  const ended = new Promise<number | null>((resolve) => daemon.on('exit', resolve))
+  t.teardown(() => daemon.kill('SIGKILL'))
+  const [port] = container.ports
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port.containerPort}${path}`)
+  const { path } = container.readinessProbe.httpGet
+  const isReady = async () => (await ask(path).catch(() => null))?.status === 200
+  for (let k = 0; k < 900 && !(await isReady()) && daemon.exitCode === null; k++) await sleep(200)
+  if (!(await isReady())) throw new Error(`not ready: ${log}`)
+  t.equal((await ask(container.livenessProbe.httpGet.path)).status, 200)
+  const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
+  t.match(status, /^Uid:\s179\s179/m)
+  t.match(status, /^CapEff:\s0{12}3400$/m, 'three capabilities')
+  t.match(status, /^NoNewPrivs:\s1$/m)
+  const metrics = readMetrics(await (await ask('/metrics')).text())
+  const sids = metrics.get('srv6d_sids')!.samples
+  t.ok(sids.get('srv6d_sids{state="installed"}')! >= expected.sids, 'a SID a VRF at least')
+  t.equal(sids.get('srv6d_sids{state="failed"}'), 0)
+  t.equal(metrics.get('srv6d_fib_routes')!.samples.get('srv6d_fib_routes{state="failed"}'), 0)
+  const check = inContainer(root, container, [], config.Healthcheck.Test.slice(1))
+  t.equal(check.status, 0, `${check.stdout}${check.stderr}`)
+  t.match(check.stdout, expected.routerId)
+  daemon.kill('SIGTERM')
+  t.equal(await ended, 0)
+  const after = inContainer(root, container, [], config.Healthcheck.Test.slice(1))
+  t.not(after.status, 0, 'nobody answers the health check any more')
+}
+
+/** The ConfigMaps of both, in one folder. */
+function configurations(): string {
+  const all = tempFolder(t)
+  chmodSync(all, 0o755)
+  for (const from of ['nodes', 'edge']) cpSync(join(folder, from), all, { recursive: true })
+  return all
 }
 
 /** The mounts of the pod: /proc/sys and the root not to be written, configuration and socket. */
@@ -145,7 +177,7 @@ function mountAll(root: string, group: number): void {
     mount --bind "$2" "$1/etc/srv6d"
     mount -t tmpfs -o "mode=2770,gid=$3" none "$1/run/srv6d"
     mount -o remount,bind,ro "$1"`
-  execFileSync('sh', ['-ec', script, 'sh', root, join(folder, 'nodes'), String(group)])
+  execFileSync('sh', ['-ec', script, 'sh', root, configurations(), String(group)])
 }
 
 /**
