@@ -9,9 +9,10 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 /**
  * What others did to a route of ours. GONE: it is not there, or not as we wrote it; written again it
  * may take the place of what is left of it. TAKEN: a route of somebody else has its prefix and
- * metric, and stays.
+ * metric, and stays. SHAKEN: the object it is to go by went while the kernel worked on it: whether it
+ * was there before that, the answer tells.
  */
-export const Notice = { NONE: 0, GONE: 1, TAKEN: 2 } as const
+export const Notice = { NONE: 0, GONE: 1, TAKEN: 2, SHAKEN: 3 } as const
 export type Notice = (typeof Notice)[keyof typeof Notice]
 
 export class FibColumns {

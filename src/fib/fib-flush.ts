@@ -307,7 +307,10 @@ export class FibFlush {
       const nexthop = flight.nexthop[k]!
       this.#columns.setUnderWay(row, false)
       this.#columns.setErrno(row, errno)
-      if (this.#columns.noticeOf(row) !== Notice.NONE) {
+      if (this.#columns.noticeOf(row) === Notice.SHAKEN) {
+        this.#columns.setNotice(row, errno === 0 ? Notice.GONE : Notice.NONE)
+        this.add(row)
+      } else if (this.#columns.noticeOf(row) !== Notice.NONE) {
         // Others changed it while the answer was under way: what it says may be past.
         this.add(row)
       } else if (errno === 0) {

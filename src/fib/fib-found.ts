@@ -105,7 +105,15 @@ export class FoundRoutes {
     const set = new Set<NexthopRow>(lost)
     for (const row of this.#rows.all()) {
       if (set.has(this.#columns.haveNexthopOf(row))) this.#note(row, Notice.GONE)
+      else if (set.has(this.#columns.wantNexthopOf(row))) this.#shake(row)
     }
+  }
+
+  /** What the kernel was just asked for may be refused for want of the object. */
+  #shake(row: FibRow): void {
+    if (this.#columns.errnoOf(row) !== 0) this.#queue(row)
+    if (!this.#columns.isUnderWay(row)) return
+    if (this.#columns.noticeOf(row) === Notice.NONE) this.#columns.setNotice(row, Notice.SHAKEN)
   }
 
   /** Whatever took its place may have gone unheard. */

@@ -3,9 +3,15 @@ import t from 'tap'
 import { ManualClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { FibTable } from '../../src/fib/fib-table.ts'
-import { type NexthopContent, type RouteBatch, RouteKind } from '../../src/fib/kernel.ts'
+import {
+  type KernelRoute,
+  type NexthopContent,
+  type RouteBatch,
+  RouteKind,
+} from '../../src/fib/kernel.ts'
 import { Errno } from '../../src/fib/kernel-error.ts'
 import { type NexthopRow, NexthopTable } from '../../src/fib/nexthop-table.ts'
+import { ROUTE_METRIC } from '../../src/fib/rtnetlink-constants.ts'
 import { parseAddress } from '../../src/wire/address.ts'
 import { FakeKernel, type FakeOperation } from '../support/fake-kernel.ts'
 import { LogLines } from '../support/log-lines.ts'
@@ -237,6 +243,57 @@ t.test('want of memory is tried again after pauses that double, up to five secon
   clock.advance(5000)
   await fib.flush()
   t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 })
+})
+
+t.test(
+  'a nexthop object that others delete under a batch: its routes are written again',
+  async (t) => {
+    for (const heard of ['before the answer', 'after it']) {
+      const { kernel, nexthops, fib } = setUp(new SlowKernel())
+      const row = nexthops.acquire(sid(2))
+      want(fib, 1, row)
+      const flushed = fib.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+      const id = nexthops.idOf(row)
+      kernel.loseNexthop(id)
+      const hear = () => fib.found.nexthopsLost([nexthops.noticed(id, null) as NexthopRow])
+      if (heard === 'before the answer') hear()
+      await kernel.runOut()
+      await flushed
+      if (heard === 'after it') hear()
+      fib.found.takeNoticed(new Set())
+      const again = fib.flush()
+      await kernel.runOut()
+      await again
+      t.equal(kernel.routes.size, 1, heard)
+      t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 }, heard)
+    }
+  },
+)
+
+t.test('where a route of others stands it stays, also when a nexthop object goes', async (t) => {
+  const { kernel, nexthops, fib } = setUp(new SlowKernel())
+  const theirs: KernelRoute = {
+    ...{ table: 10, family: 4, words: Int32Array.of(net(1)[0]!, 0, 0, 0), bits: 24, kind: 1 },
+    ...{ nexthop: 0, metric: ROUTE_METRIC, mtu: 0, protocol: 4 },
+  }
+  kernel.addForeignRoute(theirs)
+  const row = nexthops.acquire(sid(2))
+  const route = want(fib, 1, row)
+  const flushed = fib.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  for (let round = 0; round < 2; round++) {
+    const id = nexthops.idOf(row)
+    kernel.loseNexthop(id)
+    fib.found.nexthopsLost([nexthops.noticed(id, null) as NexthopRow])
+    await kernel.runOut()
+    fib.found.takeNoticed(new Set())
+    void fib.flush()
+    await kernel.runOut()
+  }
+  await flushed
+  t.equal(fib.errnoOf(route), Errno.EEXIST)
+  t.same([...kernel.routes.values()], [theirs])
 })
 
 t.test('a route that others delete while we do is freed once', async (t) => {
