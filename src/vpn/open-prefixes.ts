@@ -6,8 +6,8 @@ import type { Vrf } from './vrf.ts'
  */
 export class OpenPrefixes {
   readonly #members = new Map<string, Vrf>()
-  /** By each prefix around a member: how many members of which VRF are within. */
-  readonly #within = new Map<string, Map<Vrf, number>>()
+  /** Their keys: by first address, the shorter prefix first. */
+  readonly #sorted: string[] = []
 
   has(words: Int32Array, bits: number): boolean {
     return this.#members.has(keyOf(words, bits))
@@ -15,47 +15,58 @@ export class OpenPrefixes {
 
   add(words: Int32Array, bits: number, vrf: Vrf): void {
     const key = keyOf(words, bits)
-    if (this.#members.has(key)) return
+    if (!this.#members.has(key)) this.#sorted.splice(this.#placeOf(key), 0, key)
     this.#members.set(key, vrf)
-    this.#count(words, bits, vrf, 1)
   }
 
   remove(words: Int32Array, bits: number): void {
     const key = keyOf(words, bits)
-    const vrf = this.#members.get(key)
-    if (vrf === undefined) return
-    this.#members.delete(key)
-    this.#count(words, bits, vrf, -1)
+    if (this.#members.delete(key)) this.#sorted.splice(this.#placeOf(key), 1)
   }
 
   /** Another VRF that has an address of the prefix by another prefix. */
   ownerOf(words: Int32Array, bits: number, vrf: Vrf): Vrf | undefined {
+    if (this.#members.size === 0) return undefined
     for (let length = 1; length < bits; length++) {
       const around = this.#members.get(keyOf(words, length))
       if (around !== undefined && around !== vrf) return around
     }
-    const within = this.#within.get(keyOf(words, bits))
-    return within && [...within.keys()].find((each) => each !== vrf)
+    const own = keyOf(words, bits)
+    const last = addressOf(words, bits, -1)
+    for (let at = this.#placeOf(own); at < this.#sorted.length; at++) {
+      const key = this.#sorted[at]!
+      if (key.slice(0, last.length) > last) return undefined
+      const within = this.#members.get(key)!
+      if (key !== own && within !== vrf) return within
+    }
+    return undefined
   }
 
-  #count(words: Int32Array, bits: number, vrf: Vrf, by: 1 | -1): void {
-    for (let length = 1; length < bits; length++) {
-      const key = keyOf(words, length)
-      const counts = this.#within.get(key) ?? new Map<Vrf, number>()
-      const count = (counts.get(vrf) ?? 0) + by
-      if (count > 0) counts.set(vrf, count)
-      else counts.delete(vrf)
-      if (counts.size > 0) this.#within.set(key, counts)
-      else this.#within.delete(key)
+  /** Where a key is, or would be. */
+  #placeOf(key: string): number {
+    let [low, high] = [0, this.#sorted.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#sorted[middle]! < key) low = middle + 1
+      else high = middle
     }
+    return low
   }
 }
 
 function keyOf(words: Int32Array, bits: number): string {
-  let key = `${bits}`
-  for (let k = 0; k * 32 < bits; k++) {
-    const kept = Math.min(bits - k * 32, 32)
-    key += ` ${words[k]! & (-1 << (32 - kept))}`
-  }
-  return key
+  return addressOf(words, bits, 0) + hex(bits, 2)
 }
+
+/** The first address of a prefix (`rest` 0) or its last (`rest` -1), in hex. */
+function addressOf(words: Int32Array, bits: number, rest: 0 | -1): string {
+  let text = ''
+  for (let k = 0; k < words.length; k++) {
+    const kept = Math.min(Math.max(bits - k * 32, 0), 32)
+    const mask = kept === 0 ? 0 : -1 << (32 - kept)
+    text += hex((words[k]! & mask) | (rest & ~mask), 8)
+  }
+  return text
+}
+
+const hex = (value: number, digits: number) => (value >>> 0).toString(16).padStart(digits, '0')
