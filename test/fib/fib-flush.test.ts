@@ -248,25 +248,32 @@ t.test('want of memory is tried again after pauses that double, up to five secon
 t.test(
   'a nexthop object that others delete under a batch: its routes are written again',
   async (t) => {
-    for (const heard of ['before the answer', 'after it']) {
+    for (const when of ['before the batch', 'heard after the answer', 'after the batch']) {
       const { kernel, nexthops, fib } = setUp(new SlowKernel())
       const row = nexthops.acquire(sid(2))
       want(fib, 1, row)
       const flushed = fib.flush()
       await new Promise((resolve) => setImmediate(resolve))
       const id = nexthops.idOf(row)
-      kernel.loseNexthop(id)
       const hear = () => fib.found.nexthopsLost([nexthops.noticed(id, null) as NexthopRow])
-      if (heard === 'before the answer') hear()
+      if (when !== 'after the batch') kernel.loseNexthop(id)
+      else {
+        kernel.meanwhile = () => {
+          kernel.meanwhile = () => {}
+          kernel.loseNexthop(id)
+          hear()
+        }
+      }
+      if (when === 'before the batch') hear()
       await kernel.runOut()
       await flushed
-      if (heard === 'after it') hear()
+      if (when === 'heard after the answer') hear()
       fib.found.takeNoticed(new Set())
       const again = fib.flush()
       await kernel.runOut()
       await again
-      t.equal(kernel.routes.size, 1, heard)
-      t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 }, heard)
+      t.equal(kernel.routes.size, 1, when)
+      t.same(fib.counts, { wanted: 1, installed: 1, failed: 0, stale: 0 }, when)
     }
   },
 )
