@@ -31,14 +31,39 @@ export class Ipv4Prefixes {
 
   /**
    * For parseUpdate: adds the rows of a field without path identifiers; false when it is no list of
-   * prefixes.
+   * prefixes. Most have three octets: two at a time, so that the processor need not wait for a
+   * length to know where the next one is. Behind the last a row is written that does not count.
    */
   add(buf: Uint8Array, words: DataView, at: number, end: number): boolean {
-    const from = this.count
-    if (from + end - at > this.address.length) this.#grow(from + end - at)
-    const row = fillField(this.address, this.bits, words, at, end, from, buf.length - 4)
-    this.count = row
-    return row >= 0
+    let row = this.count
+    if (row + end - at >= this.address.length) this.#grow(row + end - at + 1)
+    const { address, bits } = this
+    // in front of it, lengths and words of two can be read
+    const fastEnd = Math.min(end, (buf.length - 8) | 0)
+    let k = at | 0
+    while (k < fastEnd) {
+      const length = words.getUint8(k)
+      const word = words.getInt32((k + 1) | 0)
+      const next = words.getUint8((k + 4) | 0)
+      const nextWord = words.getInt32((k + 5) | 0)
+      // -1 when there is a second one
+      const isTwo = (k + 4 - end) >> 31
+      bits[row] = length
+      bits[(row + 1) | 0] = next
+      if (((length - 17) | ((next - 17) & isTwo)) >>> 0 < 8) {
+        address[row] = word & (-1 << (32 - length))
+        address[(row + 1) | 0] = nextWord & (-1 << (32 - next))
+        k = (k + 4 + (4 & isTwo)) | 0
+        row = (row + 1 - isTwo) | 0
+      } else {
+        if (length > 32) return false
+        address[row] = word & maskOf(length)
+        k = (k + ((length + 15) >>> 3)) | 0
+        row = (row + 1) | 0
+      }
+    }
+    this.count = k === end ? row : fillRest(address, bits, words, k, end, row)
+    return this.count >= 0
   }
 
   /** For parseUpdate: both fields with path identifiers; they have been checked. */
@@ -72,40 +97,6 @@ export class Ipv4Prefixes {
 }
 
 const NONE = new Int32Array(0)
-
-/**
- * The rows of one field from `from` on; returns the row behind them, -1 when it is no list of
- * prefixes. Most have three octets: that is guessed, so that the processor need not wait for each
- * length to know where the next one is. In front of `lastAt` a length and a word can be read.
- */
-function fillField(
-  address: Int32Array,
-  bits: Uint8Array,
-  words: DataView,
-  at: number,
-  end: number,
-  from: number,
-  lastAt: number,
-): number {
-  const fastEnd = Math.min(end, lastAt)
-  let k = at | 0
-  let row = from | 0
-  while (k < fastEnd) {
-    const length = words.getUint8(k)
-    const word = words.getInt32((k + 1) | 0)
-    bits[row] = length
-    if ((length - 17) >>> 0 < 8) {
-      address[row] = word & (-1 << (32 - length))
-      k = (k + 4) | 0
-    } else {
-      if (length > 32) return -1
-      address[row] = word & maskOf(length)
-      k = (k + ((length + 15) >>> 3)) | 0
-    }
-    row = (row + 1) | 0
-  }
-  return k === end ? row : fillRest(address, bits, words, k, end, row)
-}
 
 /** The same for what stands so near the end of the buffer that no word can be read. */
 function fillRest(

@@ -12,7 +12,7 @@ import {
   isPlainService,
   ORIGIN_HEADER,
   PLAIN_SERVICE,
-  plainOpening,
+  passOpening,
   SHORTEST_OPENING,
 } from './plain-attr.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
@@ -63,7 +63,12 @@ export function parseUpdate(
   view.attrsAt = attrsAt
   view.attrsEnd = attrsEnd
   view.nlriAt = attrsEnd
-  if (attrsAt < attrsEnd && walkAttributes(view, attrsAt, attrsEnd, session) === false) {
+  const opens =
+    attrsEnd - attrsAt >= OPENING &&
+    words.getInt32(attrsAt) >>> 8 === OPENS &&
+    session.asn4 === true
+  const from = opens ? passOpening(view, attrsAt, attrsEnd) : attrsAt
+  if (from < attrsEnd && walkAttributes(view, from, attrsEnd, session) === false) {
     return view.outcome
   }
   const hasNlri = attrsEnd < end
@@ -121,42 +126,22 @@ const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTE
 const HIGH_OCTET = HIGH
 const OPENING = SHORTEST_OPENING
 const OPENS = ORIGIN_HEADER
-/** Flags, type and length of MULTI_EXIT_DISC; its octets. */
-const MED_HEADER = 0x80040400 | 0
-const MED_LENGTH = 7
-const MED_BIT = ATTR_BIT[Attr.MULTI_EXIT_DISC]!
 
 /**
- * All path attributes into the rows, each checked; false when one ends the session. What most
+ * The path attributes from `from` on into rows, each checked; false when one ends the session. What most
  * attributes look like is passed at once; the verdict on what does not is left to update-check.ts.
  */
 function walkAttributes(
   view: UpdateView,
-  attrsAt: number,
+  from: number,
   attrsEnd: number,
   session: UpdateSession,
 ): boolean {
   const { words, attrAt } = view
   const kind = (session.ebgp === true ? 256 : 0) | (session.asn4 === true ? 512 : 0)
-  let at = attrsAt | 0
-  let row = 0
-  let bits = 0
-  if (attrsEnd - at >= OPENING && session.asn4 === true && words.getInt32(at) >>> 8 === OPENS) {
-    const behind = plainOpening(attrAt, words, at, attrsEnd)
-    if (behind !== 0) {
-      at = behind
-      row = 3
-      bits = MANDATORY_CLASSIC
-      if (attrsEnd - at >= MED_LENGTH) {
-        // 1 or 0 in place of a branch: half of the messages have one, and no guess would be good
-        const isMed = (((words.getInt32(at) ^ MED_HEADER) >>> 8) - 1) >>> 31
-        attrAt[3] = at
-        row = 3 + isMed
-        bits |= -isMed & MED_BIT
-        at += -isMed & MED_LENGTH
-      }
-    }
-  }
+  let at = from | 0
+  let row = view.attrCount
+  let bits = view.attrBits
   while (at < attrsEnd) {
     if (attrsEnd - at < 4 && !hasHeader(view.buf, at, attrsEnd)) return failHeader(view, row, at)
     // flags(1) type(1) length(1 or 2), and of an attribute without a value what stands for it
