@@ -107,11 +107,11 @@ export const PLAIN_SERVICE = 37
 
 /**
  * type(1) length(2) RESERVED(1), type(1) length(2) RESERVED1(1) SID(16) flags(1) behavior(2)
- * RESERVED2(1), type(1) length(2) structure(6): are types and lengths what they must be?
+ * RESERVED2(1), type(1) length(2) structure(6): what types and lengths must be in its words at 0, 4
+ * and 28, without their last octet.
  */
-export function isPlainService(words: DataView, at: number): boolean {
-  const service = words.getInt32(at) ^ 0x05002200
-  const information = words.getInt32(at + 4) ^ 0x01001e00
-  const structure = words.getInt32(at + 28) ^ 0x01000600
-  return ((service | information | structure) & 0xffffff00) === 0
+export const SERVICE_HEADS = {
+  SERVICE: 0x05002200,
+  INFORMATION: 0x01001e00,
+  STRUCTURE: 0x01000600,
 }

@@ -9,10 +9,10 @@ import { negotiated, parseMpReach, parseMpUnreach } from './mp-nlri.ts'
 import { nlriFault } from './nlri-check.ts'
 import {
   isPlainPath,
-  isPlainService,
   ORIGIN_HEADER,
   PLAIN_SERVICE,
   passOpening,
+  SERVICE_HEADS,
   SHORTEST_OPENING,
 } from './plain-attr.ts'
 import { Attr, AttrFlag, Family, Outcome, UpdateError } from './registry.ts'
@@ -119,6 +119,7 @@ const RULES = ATTR_RULES
 const BITS = ATTR_BIT
 const OTHER = OTHER_ATTR_BIT
 const PLAIN = PLAIN_SERVICE
+const { SERVICE, INFORMATION, STRUCTURE } = SERVICE_HEADS
 const FLAGS_CHECKED = FLAGS << 24
 const EXTENDED = AttrFlag.EXTENDED_LENGTH << 24
 const { FIXED, ITEMS, ORIGIN, AS_PATH, MP_REACH, MP_UNREACH, PREFIX_SID, UNWANTED, NEXT_HOP } =
@@ -128,8 +129,9 @@ const OPENING = SHORTEST_OPENING
 const OPENS = ORIGIN_HEADER
 
 /**
- * The path attributes from `from` on into rows, each checked; false when one ends the session. What most
- * attributes look like is passed at once; the verdict on what does not is left to update-check.ts.
+ * The path attributes from `from` on into rows, each checked; false when one ends the session. What
+ * most attributes look like is passed at once; the verdict on what does not is left to
+ * update-check.ts.
  */
 function walkAttributes(
   view: UpdateView,
@@ -182,7 +184,17 @@ function walkAttributes(
     } else if (check === MP_REACH) {
       goesOn = parseMpReach(view, row - 1, valueAt, end, session)
     } else if (check === PREFIX_SID) {
-      if (length !== PLAIN || !isPlainService(words, valueAt)) checkOne(view, row - 1, session)
+      // the types and lengths in it: here and not in a function, which V8 would sometimes only call
+      if (
+        length !== PLAIN ||
+        (((words.getInt32(valueAt) ^ SERVICE) |
+          (words.getInt32(valueAt + 4) ^ INFORMATION) |
+          (words.getInt32(valueAt + 28) ^ STRUCTURE)) &
+          0xffffff00) !==
+          0
+      ) {
+        checkOne(view, row - 1, session)
+      }
     } else if (check === MP_UNREACH) {
       goesOn = parseMpUnreach(view, row - 1, valueAt, end, session)
     } else if (check === UNWANTED) {
