@@ -50,7 +50,7 @@ export class Ipv4Prefixes {
       const isTwo = (k + 4 - end) >> 31
       bits[row] = length
       bits[(row + 1) | 0] = next
-      if (((length - 17) | ((next - 17) & isTwo)) >>> 0 < 8) {
+      if ((((length - 17) | ((next - 17) & isTwo)) & ~7) === 0) {
         address[row] = word & (-1 << (32 - length))
         address[(row + 1) | 0] = nextWord & (-1 << (32 - next))
         k = (k + 4 + (4 & isTwo)) | 0

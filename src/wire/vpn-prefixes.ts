@@ -87,7 +87,7 @@ function fillNarrow(
     key[(word + 1) | 0] = words.getInt32((k + 8) | 0)
     key[(word + 2) | 0] = words.getInt32((k + 12) | 0) & MASK0[length]!
     // most prefixes have three octets: guessed, so that the next route need not wait for the length
-    k = ((length - 17) >>> 0 < 8 ? k + 15 : k + 12 + ((length + 7) >>> 3)) | 0
+    k = (((length - 17) & ~7) === 0 ? k + 15 : k + 12 + ((length + 7) >>> 3)) | 0
     row = (row + 1) | 0
     word = (word + 3) | 0
   }
