@@ -21,15 +21,13 @@ import {
   resyncKernel,
   sweepKernel,
 } from '../src/fib/reconcile.ts'
-import { RuleTable } from '../src/fib/rule-table.ts'
-import { SourceBindings } from '../src/fib/source-bindings.ts'
-import { thrownRules } from '../src/fib/table-rules.ts'
 import { parseAddress, parsePrefix } from '../src/wire/address.ts'
 import { Behavior, Family } from '../src/wire/registry.ts'
 import { Checks, say } from './lib/checks.ts'
 import { expect, refusal } from './lib/expect.ts'
 import { Heard } from './lib/heard.ts'
 import { buildKernelNetwork, ip, REMOTE_SID, remoteSends } from './lib/kernel-network.ts'
+import { checkOverlap } from './lib/overlap-check.ts'
 import { ping } from './lib/ping.ts'
 import { inSandbox } from './lib/sandbox.ts'
 import { waitUntil } from './lib/wait-until.ts'
@@ -298,58 +296,6 @@ async function checkLinks(life: Life, core: number): Promise<void> {
   })
 }
 
-/** Pods of red, and a prefix of blue's with addresses that a site of red has as well. */
-async function checkOverlap({ kernel }: Life): Promise<void> {
-  const pods = ['10.77.0.0/24', 'fd77::/64']
-  const prefixes = [
-    { address: parseAddress('10.2.0.0'), bits: 24 },
-    { address: parseAddress('2001:db8:2::'), bits: 64 },
-  ]
-  const rules = new RuleTable(kernel, silentLogger, [])
-  const sources = new SourceBindings(rules, { prefixes: [], pools: new Map() })
-  /** Where a packet of red's remote site for a pod of red goes, that came in by an interface. */
-  const ways = async () => {
-    const found: string[] = []
-    for (const [pod, site] of [
-      ['10.77.0.1', CE2[4]],
-      ['fd77::1', CE2[6]],
-    ]) {
-      for (const iif of ['vrf-red', 'red']) {
-        const text = await ip(`route get ${pod} from ${site} iif ${iif}`).catch(() => 'nowhere')
-        found.push(/dev \S+/.exec(text)?.[0] ?? 'nowhere')
-      }
-    }
-    return found.join()
-  }
-  const thrown = ['dev core', 'dev core', 'dev core', 'dev core'].join()
-  await checks.check(
-    "a site's source that another VRF has on this node stays out of it",
-    async () => {
-      for (const pod of pods) {
-        await ip(`route add ${pod} dev core`)
-        await ip(`route add throw ${pod} table ${TABLE}`)
-      }
-      for (const family of ['-4', '-6'])
-        await ip(`${family} route add unreachable default table 20`)
-      expect(await ways(), thrown)
-      for (const prefix of prefixes) sources.bind(prefix, 20)
-      await rules.flush()
-      expect((await ways()).includes('nowhere'), true)
-      sources.setFirst(thrownRules(['vrf-red', 'red']))
-      await rules.flush()
-      expect(await ways(), thrown)
-    },
-  )
-  rules.clear()
-  await rules.flush()
-  rules.stop()
-  for (const pod of pods) {
-    await ip(`route del ${pod} dev core`)
-    await ip(`route del throw ${pod} table ${TABLE}`)
-  }
-  for (const family of ['-4', '-6']) await ip(`${family} route del unreachable default table 20`)
-}
-
 async function checkEnd(life: Life): Promise<void> {
   await checks.check('cleared: nothing of ours is left, all of the others is', async () => {
     const before = await foreign()
@@ -390,7 +336,7 @@ await inSandbox(async () => {
   end()
   const second = await checkSecondLife(first, core, vrf)
   await checkLinks(second, core)
-  await checkOverlap(second)
+  await checkOverlap(checks, second.kernel)
   await checkEnd(second)
   await second.kernel.close()
   return checks.finish()

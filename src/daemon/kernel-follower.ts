@@ -1,9 +1,7 @@
-import type { Clock, Timer } from '../base/clock.ts'
-import type { Logger } from '../base/logger.ts'
-import { type Interfaces, isKeptAddress, isSameAddress, isSameLink } from '../fib/interfaces.ts'
+import type { Timer } from '../base/clock.ts'
+import { type Interfaces, isSameLink } from '../fib/interfaces.ts'
 import type {
   InterfaceAddress,
-  Kernel,
   KernelNexthop,
   KernelWatcher,
   Link,
@@ -11,11 +9,12 @@ import type {
   RouteNotice,
 } from '../fib/kernel.ts'
 import type { NexthopRow } from '../fib/nexthop-table.ts'
-import { type KernelTables, resyncKernel } from '../fib/reconcile.ts'
+import { resyncKernel } from '../fib/reconcile.ts'
 import { RTPROT_SRV6D } from '../fib/rtnetlink-constants.ts'
+import { DroppedAddresses } from './dropped-addresses.ts'
+import type { FollowerPorts } from './follower-ports.ts'
 import { exampleOf, LossLog } from './loss-log.ts'
 import { ALL, SettingsKeeper } from './settings-keeper.ts'
-import type { VrfInstance } from './vrf-instance.ts'
 
 /** Notifications come in swarms: act once they pause. */
 const LOOK_AFTER_MS = 20
@@ -28,28 +27,9 @@ const ANY_PREFIX = new Int32Array(4)
 const RESYNC_AFTER_MS = 1000
 /** SIDs that the kernel refused: what mends it (a sysctl, a module) is told by no notification. */
 const RETRY_SIDS_MS = 10_000
-/** An address that went this long ago was not dropped for what is found now. */
-const DROPPED_MS = 3000
 
 /** A change of the picture of links and addresses. */
 type Note = (interfaces: Interfaces) => void
-
-interface FollowerPorts {
-  kernel: Kernel
-  clock: Clock
-  log: Logger
-  interfaces: Interfaces
-  vrfs: readonly VrfInstance[]
-  /** Brings the rest of the data plane (rules) to what the VRFs are now. */
-  settle: () => Promise<void>
-  tables: () => KernelTables
-  /** An IPv6 route of others came or went: told at once. */
-  onRoute: (prefix: Int32Array, bits: number) => void
-  /** Interfaces, addresses or routes of others changed; `links`: not routes alone. */
-  onLooked: (links: boolean) => void
-  /** A VRF has another device than before, or none. */
-  onDeviceChanged: (vrf: VrfInstance) => Promise<void>
-}
 
 /**
  * Keeps what srv6d knows of interfaces and addresses, and what it has installed, true to the
@@ -70,7 +50,7 @@ export class KernelFollower implements KernelWatcher {
   #lostNexthops = new Set<NexthopRow>()
   #lostSids: LocalSid[] = []
   readonly #heardWhileReading = new Set<Note[]>()
-  #dropped: { address: InterfaceAddress; at: number }[] = []
+  readonly #dropped: DroppedAddresses
   #timer: Timer | undefined
   #sidTimer: Timer | undefined
   #looking = false
@@ -87,6 +67,7 @@ export class KernelFollower implements KernelWatcher {
 
   constructor(ports: FollowerPorts) {
     this.#ports = ports
+    this.#dropped = new DroppedAddresses(ports.clock)
     this.#losses = new LossLog(ports.log, ports.clock)
     this.#settings = new SettingsKeeper(ports)
   }
@@ -134,15 +115,14 @@ export class KernelFollower implements KernelWatcher {
   }
 
   onAddress(address: InterfaceAddress, gone: boolean): void {
-    const { clock } = this.#ports
     if (gone) {
       this.#note((interfaces) => interfaces.removeAddress(address))
-      this.#dropped.push({ address, at: clock.now() })
+      this.#dropped.add(address)
       // IPv6 that is disabled on a device takes the addresses along, and is not told otherwise.
       this.#settings.notice(address.ifindex)
     } else {
       this.#note((interfaces) => interfaces.setAddress(address))
-      this.#dropped = this.#dropped.filter((row) => !isSameAddress(row.address, address))
+      this.#dropped.remove(address)
     }
     this.#changed('links')
   }
@@ -228,9 +208,8 @@ export class KernelFollower implements KernelWatcher {
   }
 
   async #keepVrfs(): Promise<void> {
-    const { vrfs, interfaces, clock } = this.#ports
-    this.#dropped = this.#dropped.filter(({ at }) => clock.now() - at < DROPPED_MS)
-    const dropped = this.#dropped.map(({ address }) => address).filter(isKeptAddress)
+    const { vrfs, interfaces } = this.#ports
+    const dropped = this.#dropped.recent()
     const devices = vrfs.map(({ plane }) => plane.ifindex)
     // All of them, then the picture again: an interface may go from one VRF to another.
     for (let tries = 0; tries < 2; tries++) {

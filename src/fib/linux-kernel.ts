@@ -2,7 +2,6 @@
  * The Kernel port over netlink: routes by a thread of their own, links and addresses by
  * NetlinkControl; nexthop objects, SIDs, look-ups and dumps here.
  */
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../base/logger.ts'
 import { formatAddress } from '../wire/address.ts'
 import { behaviorName } from '../wire/registry.ts'
@@ -21,14 +20,13 @@ import type {
   RouteBatch,
   RouteTo,
 } from './kernel.ts'
-import { Errno, isTransient, KernelError } from './kernel-error.ts'
+import { Errno, KernelError } from './kernel-error.ts'
 import { watchKernel } from './kernel-watch.ts'
 import { NetlinkControl } from './netlink-control.ts'
-import { type NetlinkMessage, NetlinkSocket } from './netlink-socket.ts'
-import { NetlinkWriter } from './netlink-writer.ts'
+import { NetlinkRequests, type Put } from './netlink-requests.ts'
+import type { NetlinkMessage } from './netlink-socket.ts'
 import { reachedPrefixes } from './reached-prefixes.ts'
 import {
-  NETLINK_ROUTE,
   PROTOCOL_NAMES,
   RTM_F_FIB_MATCH,
   RTN_ANYCAST,
@@ -57,11 +55,7 @@ import { Sysctls } from './sysctl.ts'
 import { TunnelSource } from './tunnel-source.ts'
 import { VrfDevices } from './vrf-device.ts'
 
-const RETRY_MS = 5
-const RETRIES = 100
 const DUMP_TRIES = 5
-/** Changes between two turns of the event loop: thousands of nexthop objects come at once. */
-const TURN_AFTER = 32
 
 /** The kernel of this machine, in the network namespace of this process. */
 export class LinuxKernel implements Kernel {
@@ -70,16 +64,13 @@ export class LinuxKernel implements Kernel {
   readonly #tunnelSource = new TunnelSource()
   readonly changedSysctls = this.#sysctls.changed
   readonly #log: Logger
-  readonly #socket = new NetlinkSocket(NETLINK_ROUTE)
+  readonly #requests = new NetlinkRequests()
   readonly #routes = new RouteThread()
   readonly #control = new NetlinkControl()
   readonly #vrfs: VrfDevices
-  readonly #writer = new NetlinkWriter(4096)
   readonly #watches = new Set<() => void>()
-  #seq = 0x40000000
-  #requests = 0
-  #turnedAt = 0
   readonly #watchQueueBytes: number | undefined
+
   /** `watchQueueBytes`: receive queue of the notifications; a test makes it small. */
   constructor(log: Logger, options: { watchQueueBytes?: number } = {}) {
     this.#log = log
@@ -89,7 +80,7 @@ export class LinuxKernel implements Kernel {
 
   /** Changes asked of the kernel so far: a restart that finds all as it should be asks none. */
   get writes(): number {
-    return this.#requests + this.#routes.messages
+    return this.#requests.changes + this.#routes.messages
   }
 
   ensureVrf(name: string, table: number): Promise<{ ifindex: number; created: boolean }> {
@@ -136,7 +127,7 @@ export class LinuxKernel implements Kernel {
   }
 
   putNexthop(nexthop: KernelNexthop): Promise<void> {
-    return this.#change(`RTM_NEWNEXTHOP ${nexthop.id}`, (w, seq) => {
+    return this.#requests.change(`RTM_NEWNEXTHOP ${nexthop.id}`, (w, seq) => {
       if ('members' in nexthop) encode.encodeNexthopGroup(w, nexthop, false, seq)
       else encode.encodeNewNexthop(w, nexthop, seq)
     })
@@ -144,11 +135,15 @@ export class LinuxKernel implements Kernel {
 
   replaceNexthop(group: NexthopGroup): Promise<void> {
     const operation = `RTM_NEWNEXTHOP ${group.id}, replacing`
-    return this.#changeNow(operation, (w, seq) => encode.encodeNexthopGroup(w, group, true, seq))
+    return this.#requests.changeNow(operation, (w, seq) =>
+      encode.encodeNexthopGroup(w, group, true, seq),
+    )
   }
 
   deleteNexthop(id: number): Promise<void> {
-    return this.#delete(`RTM_DELNEXTHOP ${id}`, (w, seq) => encode.encodeDelNexthop(w, id, seq))
+    return this.#requests.delete(`RTM_DELNEXTHOP ${id}`, (w, seq) =>
+      encode.encodeDelNexthop(w, id, seq),
+    )
   }
 
   async putLocalSid(sid: LocalSid): Promise<void> {
@@ -162,15 +157,16 @@ export class LinuxKernel implements Kernel {
       throw new KernelError(operation, Errno.EEXIST, `SID ${text} is in use by ${holder}`)
     }
     const how = holder === null ? 'create' : 'replace'
-    await this.#change(operation, (w, seq) => encode.encodeNewLocalSid(w, sid, action, how, seq))
+    await this.#requests.change(operation, (w, seq) =>
+      encode.encodeNewLocalSid(w, sid, action, how, seq),
+    )
   }
 
   /** Whose route for exactly this SID packets go by, null: there is none. */
   #holderOf({ sid, prefixBits }: LocalSid): string | null {
-    const writer = this.#begin()
-    encode.encodeGetRoute(writer, sid, this.#seq, RTM_F_FIB_MATCH)
     let holder: string | null = null
-    this.#socket.attempt(writer.buf, writer.end, ({ payload }) => {
+    const put: Put = (w, seq) => encode.encodeGetRoute(w, sid, seq, RTM_F_FIB_MATCH)
+    this.#requests.ask(put, ({ payload }) => {
       const { destination, bits, protocol, kind } = decodeRouteOwner(payload)
       // Of routes that share a nexthop object the kernel may name another one than it goes by.
       if (bits !== prefixBits || Buffer.compare(destination, sid) !== 0) return
@@ -184,37 +180,38 @@ export class LinuxKernel implements Kernel {
   }
 
   deleteLocalSid(sid: LocalSid): Promise<void> {
-    return this.#delete('RTM_DELROUTE of a SID', (w, seq) => encode.encodeDelLocalSid(w, sid, seq))
+    return this.#requests.delete('RTM_DELROUTE of a SID', (w, seq) =>
+      encode.encodeDelLocalSid(w, sid, seq),
+    )
   }
 
   async rules(): Promise<KernelRule[]> {
     const rules: KernelRule[] = []
-    const socket = new NetlinkSocket(NETLINK_ROUTE)
-    try {
-      const writer = this.#begin()
-      encodeDumpRules(writer, this.#seq)
-      await socket.dump('list ip rules', writer.buf, writer.end, ({ payload }) => {
-        const rule = decodeRule(payload)
-        if (rule) rules.push(rule)
-      })
-    } finally {
-      socket.close()
+    const onRule = ({ payload }: NetlinkMessage) => {
+      const rule = decodeRule(payload)
+      if (rule) rules.push(rule)
     }
+    await this.#requests.dump('list ip rules', [[encodeDumpRules, onRule]])
     return rules
   }
 
   putRule(rule: KernelRule): Promise<void> {
-    return this.#change(`RTM_NEWRULE ${ruleText(rule)}`, (w, seq) => encodeNewRule(w, rule, seq))
+    return this.#requests.change(`RTM_NEWRULE ${ruleText(rule)}`, (w, seq) =>
+      encodeNewRule(w, rule, seq),
+    )
   }
 
   deleteRule(rule: KernelRule): Promise<void> {
-    return this.#delete(`RTM_DELRULE ${ruleText(rule)}`, (w, seq) => encodeDelRule(w, rule, seq))
+    return this.#requests.delete(`RTM_DELRULE ${ruleText(rule)}`, (w, seq) =>
+      encodeDelRule(w, rule, seq),
+    )
   }
 
   async ensurePair(name: string, peer: string): Promise<{ ifindex: number; created: boolean }> {
     const operation = `create veth ${name}`
     const found = adoptablePair(await this.links(), name, peer)
-    if (!found) await this.#change(operation, (w, seq) => encodeNewPair(w, name, peer, seq))
+    if (!found)
+      await this.#requests.change(operation, (w, seq) => encodeNewPair(w, name, peer, seq))
     for (const each of [name, peer]) await this.setUp(each)
     const link = found ?? adoptablePair(await this.links(), name, peer)
     if (!link) throw new KernelError(operation, Errno.ENODEV)
@@ -222,16 +219,13 @@ export class LinuxKernel implements Kernel {
   }
 
   async hasVrfDevices(): Promise<boolean> {
-    const writer = this.#begin()
-    encodeProbeVrf(writer, this.#seq)
-    return this.#socket.attempt(writer.buf, writer.end)?.errno !== Errno.EOPNOTSUPP
+    return this.#requests.ask(encodeProbeVrf)?.errno !== Errno.EOPNOTSUPP
   }
 
   async routeTo(address: Uint8Array): Promise<RouteTo> {
-    const writer = this.#begin()
-    encode.encodeGetRoute(writer, address, this.#seq)
     let found: RouteTo | undefined
-    const refused = this.#socket.attempt(writer.buf, writer.end, (reply) => {
+    const put: Put = (w, seq) => encode.encodeGetRoute(w, address, seq)
+    const refused = this.#requests.ask(put, (reply) => {
       const { kind, ...way } = decodeRouteTo(reply.payload)
       if (kind === RTN_UNICAST || kind === RTN_LOCAL) found = way
       // An unreachable, prohibit or blackhole route is an answer too.
@@ -263,28 +257,17 @@ export class LinuxKernel implements Kernel {
       const nexthop = decodeNexthop(payload)
       if (nexthop) dump.nexthops.push(nexthop)
     }
-    const socket = new NetlinkSocket(NETLINK_ROUTE)
-    let interrupted = false
-    try {
-      for (const [put, onPart] of [
-        [encode.encodeDumpNexthops, onNexthop],
-        [(w: NetlinkWriter, seq: number) => encode.encodeDumpRoutes(w, false, seq), onRoute],
-        [(w: NetlinkWriter, seq: number) => encode.encodeDumpRoutes(w, true, seq), onRoute],
-      ] as const) {
-        const writer = this.#begin()
-        put(writer, this.#seq)
-        const result = await socket.dump('dump', writer.buf, writer.end, onPart)
-        interrupted ||= result.interrupted
-      }
-    } finally {
-      socket.close()
-    }
+    const interrupted = await this.#requests.dump('dump', [
+      [encode.encodeDumpNexthops, onNexthop],
+      [(w, seq) => encode.encodeDumpRoutes(w, false, seq), onRoute],
+      [(w, seq) => encode.encodeDumpRoutes(w, true, seq), onRoute],
+    ])
     return { dump, interrupted }
   }
 
   /** Changes of links and addresses, ours too, are heard: they keep the picture of them complete. */
   watch(watcher: KernelWatcher): () => void {
-    const ourPortIds = [this.#socket.portId, this.#routes.portId]
+    const ourPortIds = [this.#requests.portId, this.#routes.portId]
     const options = { ourPortIds, queueBytes: this.#watchQueueBytes }
     const end = watchKernel(options, this.#log, watcher)
     this.#watches.add(end)
@@ -299,56 +282,6 @@ export class LinuxKernel implements Kernel {
     this.#watches.clear()
     this.#control.close()
     await this.#routes.close()
-    this.#socket.close()
-  }
-
-  #begin(): NetlinkWriter {
-    this.#seq = (this.#seq + 1) >>> 0
-    this.#writer.reset()
-    return this.#writer
-  }
-
-  /** One acknowledged change; asked again for a while when the kernel lacks memory. */
-  async #change(
-    operation: string,
-    put: (writer: NetlinkWriter, seq: number) => void,
-  ): Promise<void> {
-    // Not between the change and who waits for it: a notification about it would find nothing noted.
-    if (this.#requests - this.#turnedAt >= TURN_AFTER) {
-      this.#turnedAt = this.#requests
-      await turn()
-    }
-    await this.#changeNow(operation, put)
-  }
-
-  /** The same, sent before this returns. */
-  async #changeNow(
-    operation: string,
-    put: (writer: NetlinkWriter, seq: number) => void,
-  ): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      const writer = this.#begin()
-      put(writer, this.#seq)
-      this.#requests++
-      const refused = this.#socket.attempt(writer.buf, writer.end)
-      if (!refused) return
-      if (!isTransient(refused.errno) || tries === RETRIES) {
-        throw new KernelError(operation, refused.errno, refused.words)
-      }
-      await pause(RETRY_MS)
-    }
-  }
-
-  /** The same, where "not there" is what was wanted. */
-  async #delete(
-    operation: string,
-    put: (writer: NetlinkWriter, seq: number) => void,
-  ): Promise<void> {
-    try {
-      await this.#change(operation, put)
-    } catch (error) {
-      const gone = [Errno.ESRCH, Errno.ENOENT, Errno.ENODEV] as number[]
-      if (!(error instanceof KernelError) || !gone.includes(error.errno)) throw error
-    }
+    this.#requests.close()
   }
 }

@@ -273,6 +273,7 @@ t.test('two million UPDATEs of every family and malformation cost no garbage', a
   for (const [name, reason] of Object.entries(reasons)) t.ok(met.reasons[reason] > 0, name)
   t.ok(met.control.collections > 0, `a subarray a message: ${JSON.stringify(met.control)}`)
   t.equal(met.found.collections, 0)
-  // a few kilobytes, or something of what compiling late takes; an object a message: 30 MB
-  t.ok(met.found.heap < 4_000_000, `${met.found.heap} octets of heap`)
+  // a few kilobytes, or in some processes 3.9 MB of new space that no allocation is behind (as V8's
+  // own sampling of allocations shows); an object a message would be 32 MB
+  t.ok(met.found.heap < 8_000_000, `${met.found.heap} octets of heap`)
 })
