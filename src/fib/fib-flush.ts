@@ -16,6 +16,8 @@ import type { NexthopRow, NexthopTable } from './nexthop-table.ts'
 /** Changes of a batch, and batches under way. */
 const BATCH = 2048
 const FLIGHTS = 4
+/** Of more routes that go a quarter at a time: those that come first are not all gone first. */
+const FEW_GOING = 256
 /** Pause before rows that the kernel had no memory for are tried again; doubles up to the second. */
 const AGAIN_MS = 100
 const AGAIN_MAX_MS = 5000
@@ -216,14 +218,15 @@ export class FibFlush {
    */
   #fill(flight: Flight): void {
     flight.batch.count = 0
-    while (this.#going.size > 0 && flight.batch.count < BATCH) {
+    const most = Math.min(BATCH, Math.max(FEW_GOING, this.#going.size >>> 2))
+    while (this.#going.size > 0 && flight.batch.count < most) {
       const row = this.#going.take() as FibRow
       if (!this.#isDue(row)) continue
       // It may be wanted again since it was queued.
       if (this.#goes(row)) this.#put(flight, row, 0)
       else this.#dirty.add(row)
     }
-    let looks = this.#dirty.size
+    let looks = this.#going.size === 0 ? this.#dirty.size : 0
     let later = 0
     while (looks-- > 0 && flight.batch.count + later < BATCH) {
       const row = this.#dirty.take() as FibRow
