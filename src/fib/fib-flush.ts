@@ -236,7 +236,7 @@ export class FibFlush {
     }
     for (let k = 0; k < later; k++) {
       const row = this.#later[k]! as FibRow
-      const nexthop = this.#columns.wantNexthopOf(row) as NexthopRow
+      const nexthop = this.#columns.wantNexthopOf(row)
       if (nexthop === 0) this.#put(flight, row, 0)
       else this.#putThrough(flight, row, nexthop)
     }
@@ -284,7 +284,7 @@ export class FibFlush {
     batch.mtu[k] = this.#columns.wantMtuOf(row)
     batch.advmss[k] = nexthop === 0 ? 0 : advmssOf(this.#nexthops.mtuOf(nexthop), batch.family[k]!)
     flight.nexthop[k] = nexthop
-    if (nexthop !== 0) this.#nexthops.retain(nexthop as NexthopRow)
+    if (nexthop !== 0) this.#nexthops.retain(nexthop)
     this.#columns.setUnderWay(row, true)
   }
 
@@ -326,14 +326,13 @@ export class FibFlush {
       }
       this.#columns.giveNexthop(nexthop)
     }
-    if (again) {
-      if (!this.#again) {
-        const retryMs = this.#againMs
-        this.#log.warn({ retryMs }, 'the kernel has no memory for routes, trying again')
-        this.#scheduleAgain(retryMs)
-        this.#againMs = Math.min(retryMs * 2, AGAIN_MAX_MS)
-      }
-    } else this.#againMs = AGAIN_MS
+    if (!again) this.#againMs = AGAIN_MS
+    else if (!this.#again) {
+      const retryMs = this.#againMs
+      this.#log.warn({ retryMs }, 'the kernel has no memory for routes, trying again')
+      this.#scheduleAgain(retryMs)
+      this.#againMs = Math.min(retryMs * 2, AGAIN_MAX_MS)
+    }
   }
 
   #scheduleAgain(ms: number): void {

@@ -5,14 +5,14 @@
 import { grown, RowPool } from '../base/row-pool.ts'
 import type { NexthopRow } from './nexthop-entry.ts'
 
-export const NexthopStates = ['pending', 'installed', 'failed'] as const
-export type NexthopState = (typeof NexthopStates)[number]
+const STATES = ['pending', 'installed', 'failed'] as const
+export type NexthopState = (typeof STATES)[number]
 
 export class NexthopColumns {
   readonly #pool = new RowPool(64)
   #refs = new Int32Array(64)
   #id = new Uint32Array(64)
-  /** Index into NexthopStates. */
+  /** Index into STATES. */
   #state = new Uint8Array(64)
   #mtu = new Int32Array(64)
   #routeMtu = new Int32Array(64)
@@ -55,11 +55,11 @@ export class NexthopColumns {
   }
 
   stateOf(row: NexthopRow): NexthopState {
-    return NexthopStates[this.#state[row]!]!
+    return STATES[this.#state[row]!]!
   }
 
   setState(row: NexthopRow, state: NexthopState): void {
-    this.#state[row] = NexthopStates.indexOf(state)
+    this.#state[row] = STATES.indexOf(state)
   }
 
   /** The largest packet that goes in whole, 0: as the devices say. */
